@@ -1,0 +1,33 @@
+import type { Brand } from './result.ts'
+
+/** Everything that an operator, service or program can be allowed to do. One word a right; roles are sets of these. */
+export const actions = [
+  'hub.read',
+  'device.read',
+  'device.write',
+  'device.delete',
+  'certificate.issue',
+  'session.close',
+  'telemetry.read',
+  'policy.read',
+  'check.run',
+  'audit.read',
+  'operator.sign-in',
+  'hub.administer',
+] as const
+
+/** A right, by name. */
+export type Action = (typeof actions)[number]
+
+/** Who acts: a person, a program of ours, or the hub itself. `via` says how that was proven. */
+export type Actor = {
+  readonly kind: 'operator' | 'service' | 'system'
+  readonly id: string
+  readonly via: 'session' | 'local-credential' | 'internal'
+}
+
+/**
+ * Proof that `actor` may do `action` on `resource`. Only the room `access` mints one, and rooms take it as their first
+ * argument: an endpoint that forgot to authorize does not compile. It names what the audit log needs.
+ */
+export type Grant<A extends Action = Action> = Brand<{ readonly actor: Actor; readonly action: A; readonly resource: string }, 'Grant'>

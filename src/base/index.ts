@@ -1,0 +1,8 @@
+export { type CancelTimer, type Clock, type Instant, instant, isoTime, plus } from './clock.ts'
+export { type Action, type Actor, type Grant, actions } from './grant.ts'
+export { type DeviceId, maxDeviceIdLength, parseDeviceId } from './ids.ts'
+export { limits } from './limits.ts'
+export { type Random, uuid } from './random.ts'
+export { type Brand, Fault, type Refusal, type Result, fail, never, ok, refuse } from './result.ts'
+export { Secret } from './secret.ts'
+export { systemClock, systemRandom } from './system.io.ts'
