@@ -1,0 +1,3 @@
+export { type DirectoryLock, lockDirectory } from './lock.io.ts'
+export { type StoreConfig, openStore } from './sqlite.io.ts'
+export type { Migration, Row, Statement, Store, Value } from './store.ts'

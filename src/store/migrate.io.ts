@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type Clock, Fault, type Secret } from '#base'
+import { SqliteFile, storeFault } from './database.io.ts'
+import type { Migration } from './store.ts'
+
+/**
+ * Brings the schema of `database` up to `migrations`: each is applied once, in order, in a transaction of its own that also records it.
+ * Before anything is applied to a file that already holds a schema, a copy is written beside it (`<file>.before-<name>`) and proven by
+ * opening it. Migrations that a newer release has applied after ours are left in peace: releases expand before they contract.
+ * Throws the Fault `store/migrations-disagree` when the recorded history is not the one we know, `store/backup-failed` when the copy is bad.
+ */
+export function migrate(database: SqliteFile, config: { file: string; key: Secret; migrations: readonly Migration[] }, clock: Clock): void {
+  database.exec(
+    'CREATE TABLE IF NOT EXISTS migration (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, applied INTEGER NOT NULL)',
+  )
+  const applied = database.all('SELECT name, digest FROM migration ORDER BY position', [])
+  for (const [position, row] of applied.entries()) {
+    const ours = config.migrations[position]
+    if (ours === undefined) break
+    if (row['name'] !== ours.name || row['digest'] !== digest(ours))
+      throw new Fault(
+        'store/migrations-disagree',
+        `Step ${position + 1} of the schema of ${config.file} is "${String(row['name'])}", and this release has another "${ours.name}" there. Run the release that wrote this data directory.`,
+      )
+  }
+  const missing = config.migrations.slice(applied.length)
+  const first = missing[0]
+  if (first === undefined) return
+  if (applied.length > 0) backUp(database, config.file, first.name, config.key)
+  for (const [index, step] of missing.entries()) apply(database, step, applied.length + index, clock)
+}
+
+function apply(database: SqliteFile, step: Migration, position: number, clock: Clock): void {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    database.exec(step.sql)
+    database.run('INSERT INTO migration (position, name, digest, applied) VALUES (?, ?, ?, ?)', [
+      position,
+      step.name,
+      digest(step),
+      clock.now(),
+    ])
+    database.exec('COMMIT')
+  } catch (error) {
+    if (database.inTransaction) database.exec('ROLLBACK')
+    throw storeFault(error, `The schema step "${step.name}" could not be applied.`)
+  }
+}
+
+function backUp(database: SqliteFile, file: string, before: string, key: Secret): void {
+  const copy = `${file}.before-${before.replaceAll(/[^A-Za-z0-9.-]/g, '_')}`
+  try {
+    for (const suffix of ['', '-wal', '-shm']) if (existsSync(copy + suffix)) rmSync(copy + suffix)
+    closeSync(openSync(copy, 'wx', 0o600)) // ours first, for its mode; VACUUM INTO accepts an empty file
+    database.exec(`VACUUM INTO '${copy.replaceAll("'", "''")}'`)
+    sync(copy)
+    sync(dirname(copy))
+    using opened = SqliteFile.open(copy, key)
+    const health = opened.all('PRAGMA integrity_check', [])[0]?.['integrity_check']
+    if (health !== 'ok') throw new Error(`integrity check says: ${String(health)}`)
+    const count = 'SELECT count(*) AS n FROM migration'
+    if (opened.all(count, [])[0]?.['n'] !== database.all(count, [])[0]?.['n']) throw new Error('the copy misses rows')
+  } catch (error) {
+    throw new Fault(
+      'store/backup-failed',
+      `The copy ${copy} that must precede a change of the schema is not good; nothing was changed.`,
+      error,
+    )
+  }
+}
+
+function sync(path: string): void {
+  const handle = openSync(path, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function digest(step: Migration): string {
+  return createHash('sha256').update(step.sql).digest('hex')
+}
