@@ -1,0 +1,98 @@
+import type { Instant } from '#base'
+import { type Shaped, flag, list, nullable, number, object, oneOf, text } from './shape.ts'
+
+/** How a message was authenticated, and how it came: what every telemetry record of one connection shares. */
+export type Stamp = {
+  readonly device: string
+  /** IoT Hub's `connectionAuthMethod`, JSON text, as authenticated at connect. */
+  readonly auth: string
+  /** Generation id of the device: differs when a device was deleted and made again under its old name. */
+  readonly generation: string
+  readonly connection: string
+  readonly transport: string
+}
+
+/** A message that a device published. `body` and `properties` are slices of the record. */
+export type TelemetryFact = Stamp & {
+  readonly kind: 'telemetry'
+  readonly time: Instant
+  readonly topic: string
+  readonly qos: 0 | 1 | 2
+  readonly retain: boolean
+  readonly dup: boolean
+  /** MQTT protocol level: 4 is version 3.1.1, 5 is version 5. */
+  readonly mqttVersion: number
+  /** MQTT 5 properties as received, without their length prefix; empty in 3.1.1. */
+  readonly properties: Buffer
+  readonly body: Buffer
+}
+
+const transport = oneOf('mqtts', 'wss')
+const session = { device: text, clientId: text, connection: text }
+const deviceAct = { device: text, actor: text }
+
+/** The JSON facts: what each kind says besides `kind` and `time`. Add fields as optional; a required one makes old records unreadable. */
+export const factShapes = {
+  connected: object(
+    {
+      ...session,
+      transport,
+      mqttVersion: number,
+      auth: object({ type: text, scope: text, thumbprint: nullable(text) }, {}),
+      address: text,
+      tls: object({ version: text, cipher: text, resumed: flag }, {}),
+      /** Live connections of the hub, this one included. */
+      connections: number,
+    },
+    {},
+  ),
+  disconnected: object({ ...session, reason: text, bytesIn: number, bytesOut: number, durationMs: number }, {}),
+  /** A live session was refused an action. `rule` is null when no rule spoke: the default denies. */
+  denied: object(
+    {
+      device: text,
+      clientId: text,
+      action: oneOf('connect', 'publish', 'subscribe', 'receive'),
+      topic: text,
+      rule: nullable(text),
+      code: text,
+      decision: text,
+    },
+    { count: number },
+  ),
+  /** A connection refused before it had an identity; the certificate is what it claimed, not what we believe. */
+  refused: object(
+    { code: text, message: text, address: text, listener: text },
+    { certificate: object({ subject: text, fingerprint: text, issuer: text }, {}), device: text, clientId: text, count: number },
+  ),
+  'device-created': object(deviceAct, {}),
+  'device-changed': object({ ...deviceAct, changes: list(text) }, {}),
+  'device-deleted': object(deviceAct, {}),
+  /** Times in milliseconds since the epoch; thumbprint is SHA-256, hexadecimal. */
+  'certificate-issued': object(
+    { device: text, actor: text, serial: text, thumbprint: text, issuer: text, notBefore: number, notAfter: number },
+    {},
+  ),
+  /** The right to connect was taken: of one certificate, or of the device as a whole (`thumbprint` null). */
+  revoked: object({ ...deviceAct, reason: text, thumbprint: nullable(text) }, {}),
+  /** The receipt of an order to end sessions: closed 3 of 3 in 41 ms. */
+  'session-closed': object({ ...deviceAct, reason: text, sessions: number, closed: number, durationMs: number }, {}),
+  /** Records that the journal could not give back whole, first and last offset. */
+  'journal-damage': object({ segment: text, first: number, last: number, reason: text }, {}),
+  finding: object({ check: text, severity: text, status: text, message: text }, { device: text, evidence: text }),
+  'hub-started': object({ version: text, listeners: list(text) }, {}),
+} as const
+
+type JsonFacts = { readonly [K in keyof typeof factShapes]: { readonly kind: K; readonly time: Instant } & Shaped<(typeof factShapes)[K]> }
+
+/** A fact of one kind: `FactOf<'connected'>`. */
+export type FactOf<K extends FactKind> = Extract<Fact, { readonly kind: K }>
+
+/** Everything but telemetry. */
+export type JsonFact = JsonFacts[keyof JsonFacts]
+
+/** One thing that has happened: what every consumer of the journal reads. */
+export type Fact = TelemetryFact | JsonFact
+
+/** The words for what has happened. */
+export type FactKind = Fact['kind']

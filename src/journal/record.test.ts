@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { instant } from '#base'
+import { type JsonFact, type TelemetryFact, decodeRecord, encodeFact, encodeTelemetry, recordKind } from './index.ts'
+
+const time = instant(Date.UTC(2026, 0, 1))
+
+const telemetry: TelemetryFact = {
+  kind: 'telemetry',
+  time,
+  device: 'pump-1',
+  auth: '{"scope":"device","type":"x509Certificate"}',
+  generation: '638',
+  connection: 'c-1',
+  transport: 'mqtts',
+  topic: 'devices/pump-1/messages/events/temperature=höch',
+  qos: 1,
+  retain: false,
+  dup: true,
+  mqttVersion: 5,
+  properties: Buffer.from([0x26, 0, 1, 0x61, 0, 1, 0x62]),
+  body: Buffer.from('{"bar":3.1}'),
+}
+
+const session = { device: 'pump-1', clientId: 'pump-1', connection: 'c-1' }
+const facts: readonly JsonFact[] = [
+  {
+    kind: 'connected',
+    time,
+    ...session,
+    transport: 'wss',
+    mqttVersion: 4,
+    auth: { type: 'x509Certificate', scope: 'device', thumbprint: null },
+    address: '192.0.2.1:5',
+    tls: { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', resumed: true },
+    connections: 2,
+  },
+  { kind: 'disconnected', time, ...session, reason: 'peer-left', bytesIn: 10, bytesOut: 2, durationMs: 5.5 },
+  {
+    kind: 'denied',
+    time,
+    device: 'pump-1',
+    clientId: 'x',
+    action: 'publish',
+    topic: 'a/b',
+    rule: null,
+    code: 'access/no-rule',
+    decision: 'd-1',
+  },
+  { kind: 'refused', time, code: 'gateway/no-certificate', message: 'No certificate.', address: '192.0.2.1:5', listener: 'mqtts' },
+  {
+    kind: 'refused',
+    time,
+    code: 'pki/unknown-issuer',
+    message: 'Unknown issuer.',
+    address: '192.0.2.1:5',
+    listener: 'mqtts',
+    certificate: { subject: 'CN=x', fingerprint: 'ab', issuer: 'CN=y' },
+    device: 'x',
+  },
+  { kind: 'device-created', time, device: 'pump-1', actor: 'anna' },
+  { kind: 'device-changed', time, device: 'pump-1', actor: 'anna', changes: ['disabled'] },
+  { kind: 'device-deleted', time, device: 'pump-1', actor: 'anna' },
+  {
+    kind: 'certificate-issued',
+    time,
+    device: 'pump-1',
+    actor: 'anna',
+    serial: '01',
+    thumbprint: 'ab',
+    issuer: 'CN=i',
+    notBefore: 1,
+    notAfter: 2,
+  },
+  { kind: 'revoked', time, device: 'pump-1', actor: 'anna', reason: 'stolen', thumbprint: null },
+  { kind: 'session-closed', time, device: 'pump-1', actor: 'anna', reason: 'revoked', sessions: 3, closed: 3, durationMs: 41 },
+  { kind: 'journal-damage', time, segment: '1', first: 3, last: 3, reason: 'checksum' },
+  { kind: 'finding', time, check: 'TW-DAR-01', severity: 'high', status: 'fail', message: 'Keys are plain files.' },
+  { kind: 'hub-started', time, version: '0.1.0', listeners: ['mqtts://127.0.0.1:8883'] },
+]
+
+test('telemetry comes back as it was written', () => {
+  assert.deepEqual(decodeRecord(encodeTelemetry(telemetry)), { ok: true, value: telemetry })
+})
+
+test('any telemetry comes back as it was written', () => {
+  const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
+  const words = fc.string({ unit: 'binary', maxLength: 40 })
+  fc.assert(
+    fc.property(
+      fc.record({
+        topic: words,
+        device: words,
+        auth: words,
+        properties: bytes,
+        body: bytes,
+        qos: fc.constantFrom(0, 1, 2),
+        dup: fc.boolean(),
+        retain: fc.boolean(),
+      }),
+      (part) => {
+        const fact: TelemetryFact = { ...telemetry, ...part }
+        assert.deepEqual(decodeRecord(encodeTelemetry(fact)), { ok: true, value: fact })
+      },
+    ),
+  )
+})
+
+for (const fact of facts)
+  test(`a fact of kind ${fact.kind} comes back as it was written`, () => {
+    assert.deepEqual(decodeRecord(encodeFact(fact)), { ok: true, value: fact })
+    assert.equal(recordKind(encodeFact(fact)), fact.kind)
+  })
+
+test('a fact with more fields than we know is read, without them', () => {
+  const wider = { kind: 'device-created', time, device: 'pump-1', actor: 'anna', colour: 'red' } as const
+  assert.deepEqual(decodeRecord(encodeFact(wider)), { ok: true, value: { kind: 'device-created', time, device: 'pump-1', actor: 'anna' } })
+})
+
+test('records of a later release are refused as unknown, not as damaged', () => {
+  const record = encodeTelemetry(telemetry)
+  for (const [at, value] of [
+    [0, 2],
+    [1, 200],
+  ] as const) {
+    const other = Buffer.from(record)
+    other[at] = value
+    const result = decodeRecord(other)
+    assert.equal(result.ok ? 'ok' : result.error.code, 'journal/record-unknown')
+  }
+})
+
+test('only a fact or a refusal comes out, whatever the bytes', () => {
+  const seeds = [encodeTelemetry(telemetry), ...facts.map(encodeFact)]
+  for (const record of seeds)
+    for (let length = 0; length < record.length; length++) {
+      const cut = decodeRecord(record.subarray(0, length))
+      if (record[1] !== 1) assert.equal(cut.ok, false)
+    }
+  fc.assert(
+    fc.property(fc.constantFrom(...seeds), fc.nat(), fc.nat({ max: 255 }), (record, at, value) => {
+      const hit = Buffer.from(record)
+      hit[at % hit.length] = value
+      assert.equal(typeof decodeRecord(hit).ok, 'boolean')
+    }),
+    { numRuns: 2_000 },
+  )
+})

@@ -1,0 +1,211 @@
+import { type Instant, type Result, instant, ok, refuse } from '#base'
+import { type Fact, type FactKind, type JsonFact, type Stamp, type TelemetryFact, factShapes } from './facts.ts'
+
+/*
+ * The record grammar, version 1. Numbers are little-endian, text is UTF-8.
+ *
+ *   every record   version u8 | kind u8 | flags u8 | time f64, milliseconds since the epoch
+ *   telemetry      ... stampLength u16 | stamp | topicLength u16 | topic | propertiesLength u32 | properties | body to the end
+ *   stamp          device, auth, generation, connection, transport: each length u16 | text
+ *   other kinds    ... length u32 | JSON
+ *
+ * The stamp is encoded once for each connection, so a message costs a few copies. Kind numbers and flag bits are never reused.
+ */
+
+const version = 1
+const prefixBytes = 11
+
+const kindNumbers: Readonly<Record<FactKind, number>> = {
+  telemetry: 1,
+  connected: 2,
+  disconnected: 3,
+  denied: 4,
+  refused: 5,
+  'device-created': 6,
+  'device-changed': 7,
+  'device-deleted': 8,
+  'certificate-issued': 9,
+  revoked: 10,
+  'session-closed': 11,
+  'journal-damage': 12,
+  finding: 13,
+  'hub-started': 14,
+}
+const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
+  (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),
+)
+
+/** The stamp of a connection, to be kept by it and given to {@link writeTelemetry}. Throws for text of 65,536 bytes or more: callers have bounded it. */
+export function encodeStamp(stamp: Stamp): Buffer {
+  const parts: Buffer[] = []
+  for (const value of [stamp.device, stamp.auth, stamp.generation, stamp.connection, stamp.transport]) {
+    const encoded = Buffer.from(value, 'utf8')
+    if (encoded.length > 0xffff) throw new Error('bug: a part of the stamp is too long')
+    const length = Buffer.alloc(2)
+    length.writeUInt16LE(encoded.length)
+    parts.push(length, encoded)
+  }
+  const whole = Buffer.concat(parts)
+  if (whole.length > 0xffff) throw new Error('bug: the stamp is too long')
+  return whole
+}
+
+/** The flags byte of a telemetry record: QoS in bits 0-1, retain 4, dup 8, MQTT protocol level (4 or 5) in the high half. */
+export function telemetryFlags(qos: 0 | 1 | 2, retain: boolean, dup: boolean, mqttVersion: number): number {
+  return qos | (retain ? 4 : 0) | (dup ? 8 : 0) | (mqttVersion << 4)
+}
+
+/** Bytes that {@link writeTelemetry} will write. */
+export function telemetrySize(stamp: Uint8Array, topic: Uint8Array, properties: Uint8Array, body: Uint8Array): number {
+  return prefixBytes + 2 + stamp.length + 2 + topic.length + 4 + properties.length + body.length
+}
+
+/**
+ * Writes one telemetry record into `into` at `at`; returns the position after it. Allocates nothing: this runs once a message. `topic` is UTF-8
+ * as received; `flags` from {@link telemetryFlags}; `time` in milliseconds. The caller has made room of {@link telemetrySize} bytes.
+ */
+export function writeTelemetry(
+  into: Buffer,
+  at: number,
+  flags: number,
+  time: Instant,
+  stamp: Uint8Array,
+  topic: Uint8Array,
+  properties: Uint8Array,
+  body: Uint8Array,
+): number {
+  into[at] = version
+  into[at + 1] = 1 // kindNumbers.telemetry
+  into[at + 2] = flags
+  into.writeDoubleLE(time, at + 3)
+  let end = at + prefixBytes
+  into[end] = stamp.length & 0xff
+  into[end + 1] = stamp.length >>> 8
+  into.set(stamp, end + 2)
+  end += 2 + stamp.length
+  into[end] = topic.length & 0xff
+  into[end + 1] = topic.length >>> 8
+  into.set(topic, end + 2)
+  end += 2 + topic.length
+  into.writeUInt32LE(properties.length, end)
+  end += 4
+  if (properties.length > 0) {
+    into.set(properties, end)
+    end += properties.length
+  }
+  into.set(body, end)
+  return end + body.length
+}
+
+/** A whole telemetry record in a buffer of its own, for places where speed does not matter. */
+export function encodeTelemetry(fact: TelemetryFact): Buffer {
+  const stamp = encodeStamp(fact)
+  const topic = Buffer.from(fact.topic, 'utf8')
+  const record = Buffer.alloc(telemetrySize(stamp, topic, fact.properties, fact.body))
+  const flags = telemetryFlags(fact.qos, fact.retain, fact.dup, fact.mqttVersion)
+  writeTelemetry(record, 0, flags, fact.time, stamp, topic, fact.properties, fact.body)
+  return record
+}
+
+/** Any fact but telemetry as a record. */
+export function encodeFact(fact: JsonFact): Buffer {
+  const { kind, time, ...rest } = fact
+  const json = Buffer.from(JSON.stringify(rest), 'utf8')
+  const record = Buffer.alloc(prefixBytes + 4 + json.length)
+  record[0] = version
+  record[1] = kindNumbers[kind]
+  record.writeDoubleLE(time, 3)
+  record.writeUInt32LE(json.length, prefixBytes)
+  json.copy(record, prefixBytes + 4)
+  return record
+}
+
+/**
+ * Reads a record back. Refuses `journal/record-unknown` (written by a later release) and `journal/record-malformed` (damaged, or our
+ * bug); never throws, whatever the bytes. Buffers in the fact are slices of `bytes`.
+ */
+export function decodeRecord(bytes: Buffer): Result<Fact> {
+  if (bytes.length < prefixBytes) return malformed('shorter than its prefix')
+  if (bytes[0] !== version) return refuse('journal/record-unknown', 'The record was written by another release.', `version ${bytes[0]}`)
+  const kind = bytes[1] ?? 0
+  const ms = bytes.readDoubleLE(3)
+  if (!Number.isFinite(ms)) return malformed('its time is no number')
+  if (kind === kindNumbers.telemetry) return decodeTelemetry(bytes, instant(ms))
+  const name = jsonKinds.get(kind)
+  if (name === undefined) return refuse('journal/record-unknown', 'The record was written by another release.', `kind ${kind}`)
+  return decodeJson(bytes, name, instant(ms))
+}
+
+/** The kind of a record by a look at its second byte, without decoding; `undefined` when this release does not know it. */
+export function recordKind(bytes: Uint8Array): FactKind | undefined {
+  const kind = bytes[1] ?? 0
+  return bytes[0] !== version ? undefined : kind === kindNumbers.telemetry ? 'telemetry' : jsonKinds.get(kind)
+}
+
+function decodeJson(bytes: Buffer, kind: JsonFact['kind'], time: Instant): Result<Fact> {
+  const start = prefixBytes + 4
+  if (bytes.length < start || bytes.readUInt32LE(prefixBytes) !== bytes.length - start) return malformed('its JSON is cut')
+  let json: unknown
+  try {
+    json = JSON.parse(bytes.toString('utf8', start))
+  } catch {
+    return malformed('its JSON does not parse')
+  }
+  const body = factShapes[kind](json)
+  if (body === undefined) return malformed(`it is no "${kind}"`)
+  return ok({ kind, time, ...body } as JsonFact) // the shape of this very kind has just been proven
+}
+
+function decodeTelemetry(bytes: Buffer, time: Instant): Result<Fact> {
+  const flags = bytes[2] ?? 0
+  const qos = flags & 3
+  if (qos === 3) return malformed('its QoS is 3')
+  const stamp = slice16(bytes, prefixBytes)
+  const topic = stamp && slice16(bytes, prefixBytes + 2 + stamp.length)
+  if (stamp === undefined || topic === undefined) return malformed('its stamp or topic is cut')
+  let at = prefixBytes + 4 + stamp.length + topic.length
+  const properties = at + 4 <= bytes.length ? slice(bytes, at + 4, bytes.readUInt32LE(at)) : undefined
+  if (properties === undefined) return malformed('its properties are cut')
+  at += 4 + properties.length
+  const sender = decodeStamp(stamp)
+  if (sender === undefined) return malformed('its stamp does not parse')
+  return ok({
+    kind: 'telemetry',
+    time,
+    ...sender,
+    topic: topic.toString('utf8'),
+    qos: qos === 0 ? 0 : qos === 1 ? 1 : 2,
+    retain: (flags & 4) !== 0,
+    dup: (flags & 8) !== 0,
+    mqttVersion: flags >> 4,
+    properties,
+    body: bytes.subarray(at),
+  })
+}
+
+function decodeStamp(stamp: Buffer): Stamp | undefined {
+  const parts: string[] = []
+  let at = 0
+  while (at < stamp.length) {
+    const part = slice16(stamp, at)
+    if (part === undefined) return undefined
+    parts.push(part.toString('utf8'))
+    at += 2 + part.length
+  }
+  const [device, auth, generation, connection, transport] = parts
+  if (device === undefined || auth === undefined || generation === undefined || connection === undefined || transport === undefined)
+    return undefined
+  return { device, auth, generation, connection, transport }
+}
+
+function slice16(bytes: Buffer, at: number): Buffer | undefined {
+  return at + 2 <= bytes.length ? slice(bytes, at + 2, bytes.readUInt16LE(at)) : undefined
+}
+
+function slice(bytes: Buffer, at: number, length: number): Buffer | undefined {
+  return at + length <= bytes.length ? bytes.subarray(at, at + length) : undefined
+}
+
+function malformed(detail: string): Result<never> {
+  return refuse('journal/record-malformed', 'The record is damaged.', detail)
+}
