@@ -1,0 +1,118 @@
+import { type DeviceId, type Instant, type Refusal, type Result, fail, ok, parseDeviceId } from '#base'
+import { parseUserName } from '#wire/azure'
+import type { AuthenticationPorts, RegisteredDevice } from './ports.ts'
+import type { Principal } from './principal.ts'
+
+/** What a CONNECT and its TLS session say about the peer. */
+export type Credentials = {
+  readonly clientId: string
+  readonly userName: string | undefined
+  readonly hasPassword: boolean
+  /** The chain that the client sent, DER, leaf first; empty without a certificate. */
+  readonly certificates: readonly Buffer[]
+}
+
+/** Why a client was refused: `blame` says which CONNACK code it gets. */
+export type Refused = Refusal & { readonly blame: 'credentials' | 'client-id' }
+
+const no = (code: string, message: string, detail?: string) =>
+  fail<Refused>({ code, message, blame: 'credentials', ...(detail === undefined ? {} : { detail }) })
+
+/**
+ * Proves an identity. Order: user name and client id (IoT Hub's rules when the user name has its form) -> certificate present ->
+ * chain or thumbprint -> registered -> enabled. The message for the peer never tells whether a device exists.
+ *
+ * With an Azure user name the identity is the one it names, the client id must equal it, and the certificate only proves it
+ * (azure-wire 1.8, 2.1). Otherwise the certificate names the identity and any client id will do.
+ */
+export function authenticate(credentials: Credentials, ports: AuthenticationPorts, now: Instant): Result<Principal, Refused> {
+  const azure = credentials.userName === undefined ? undefined : parseUserName(credentials.userName)
+  let claimed: DeviceId | undefined
+  if (azure !== undefined) {
+    if (azure.moduleId !== undefined) return no('access/modules-unsupported', 'Module identities are not served yet.')
+    if (!ports.isOurHost(azure.host)) return no('access/wrong-host', 'The user name names a host that is not this hub.', azure.host)
+    const id = parseDeviceId(azure.deviceId)
+    if (!id.ok) return no('access/device-id-malformed', 'The device id in the user name is malformed.')
+    claimed = id.value
+    if (credentials.clientId !== claimed)
+      return fail({
+        code: 'access/client-id-mismatch',
+        message: 'The client identifier must equal the device id of the user name.',
+        blame: 'client-id',
+      })
+  }
+  const leaf = credentials.certificates[0]
+  if (leaf === undefined) return no('access/no-certificate', 'A client certificate is needed to connect.')
+  if (credentials.hasPassword)
+    return no('access/password-unsupported', 'Passwords and shared access signatures are off; connect with a certificate alone.')
+  return claimed === undefined ? byCertificate(credentials, leaf, ports, now) : byName(credentials, claimed, leaf, ports, now)
+}
+
+function byName(
+  credentials: Credentials,
+  claimed: DeviceId,
+  leaf: Buffer,
+  ports: AuthenticationPorts,
+  now: Instant,
+): Result<Principal, Refused> {
+  const device = ports.find(claimed)
+  if (device === undefined) return no('access/unknown-device', 'The device is not known or may not connect.')
+  return prove(device, 'azure', credentials, leaf, ports, now)
+}
+
+function byCertificate(credentials: Credentials, leaf: Buffer, ports: AuthenticationPorts, now: Instant): Result<Principal, Refused> {
+  const facts = ports.leafFacts(leaf)
+  if (!facts.ok) return fail({ ...facts.error, blame: 'credentials' })
+  const [pinned, other] = ports.withThumbprint(facts.value.fingerprintSha256)
+  if (other !== undefined)
+    return no('access/shared-credential', 'This certificate is registered for more than one device; name the device in the user name.')
+  const name = pinned ?? facts.value.commonName
+  const id = name === undefined ? undefined : parseDeviceId(name)
+  const device = id?.ok ? ports.find(id.value) : undefined
+  if (device === undefined) {
+    // Say what is wrong with the certificate first: an expired or foreign one is the likelier mistake.
+    const chain = ports.verifyChain(credentials.certificates, now)
+    return chain.ok
+      ? no('access/unknown-device', 'The device is not known or may not connect.')
+      : fail({ ...chain.error, blame: 'credentials' })
+  }
+  return prove(device, 'mqtt', credentials, leaf, ports, now)
+}
+
+function prove(
+  device: RegisteredDevice,
+  mode: Principal['mode'],
+  credentials: Credentials,
+  leaf: Buffer,
+  ports: AuthenticationPorts,
+  now: Instant,
+): Result<Principal, Refused> {
+  let serial: string | undefined
+  let thumbprint: string
+  if (device.authentication.type === 'selfSigned') {
+    const facts = ports.leafFacts(leaf)
+    if (!facts.ok) return fail({ ...facts.error, blame: 'credentials' })
+    thumbprint = facts.value.fingerprintSha256
+    const { primaryThumbprint, secondaryThumbprint } = device.authentication
+    if (thumbprint !== primaryThumbprint && thumbprint !== secondaryThumbprint)
+      return no('access/wrong-thumbprint', 'The device is not known or may not connect.', `presented ${thumbprint}`)
+    // IoT Hub is not known to look at validity here; we do (docs/divergences.md).
+    if (now < facts.value.notBefore) return no('access/not-yet-valid', 'The client certificate is not valid yet.')
+    if (now >= facts.value.notAfter) return no('access/expired', 'The client certificate has expired.')
+  } else {
+    const chain = ports.verifyChain(credentials.certificates, now)
+    if (!chain.ok) return fail({ ...chain.error, blame: 'credentials' })
+    if (chain.value.commonName !== device.id)
+      return no('access/wrong-common-name', 'The certificate does not belong to this device.', `common name ${chain.value.commonName}`)
+    thumbprint = chain.value.fingerprintSha256
+    serial = chain.value.serial
+  }
+  if (device.status !== 'enabled') return no('access/disabled', 'The device is not known or may not connect.', 'the device is disabled')
+  return ok({
+    device: device.id,
+    generationId: device.generationId,
+    mode,
+    authentication: { type: 'x509', scope: 'device', method: device.authentication.type, thumbprint, serial },
+    userName: credentials.userName,
+  })
+}

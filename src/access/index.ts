@@ -1,0 +1,5 @@
+export { type Credentials, type Refused, authenticate } from './authenticate.ts'
+export { type Decision, type Subject, explain, tokenValues } from './decision.ts'
+export { type BoundPolicy, type Policy, type Rule, type TopicAction, allowingRule, bindPolicy, builtInPolicy } from './policy.ts'
+export type { AuthenticationPorts, LeafFacts, RegisteredDevice, VerifiedLeaf } from './ports.ts'
+export { type Principal, authenticationMethodJson } from './principal.ts'

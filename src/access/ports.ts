@@ -1,0 +1,33 @@
+import type { DeviceId, Instant, Result } from '#base'
+
+/** What authentication needs to know about a registered device. */
+export type RegisteredDevice = {
+  readonly id: DeviceId
+  readonly generationId: string
+  readonly status: 'enabled' | 'disabled'
+  readonly authentication:
+    | { readonly type: 'certificateAuthority' }
+    | { readonly type: 'selfSigned'; readonly primaryThumbprint: string | null; readonly secondaryThumbprint: string | null }
+}
+
+/** A leaf whose chain to one of our trust anchors was verified at the given time, revocation included. */
+export type VerifiedLeaf = { readonly commonName: string; readonly serial: string; readonly fingerprintSha256: string }
+
+/** What a certificate says about itself; nothing about it has been trusted yet. */
+export type LeafFacts = {
+  readonly fingerprintSha256: string
+  readonly commonName: string | undefined
+  readonly notBefore: Instant
+  readonly notAfter: Instant
+}
+
+/** What `access` asks of the registry and of the PKI. */
+export type AuthenticationPorts = {
+  find(id: DeviceId): RegisteredDevice | undefined
+  /** Devices that name this SHA-256 thumbprint (64 lower-case hex). More than one is a shared credential. */
+  withThumbprint(sha256: string): readonly DeviceId[]
+  verifyChain(presented: readonly Buffer[], now: Instant): Result<VerifiedLeaf>
+  leafFacts(leaf: Buffer): Result<LeafFacts>
+  /** Whether the host part of an Azure user name is a name of ours (port ignored, case ignored). */
+  isOurHost(host: string): boolean
+}

@@ -1,0 +1,1 @@
+export { type Json, parseJson } from './json.ts'
