@@ -1,0 +1,17 @@
+/** Bounds on what the reader takes, so that no input costs more than a few microseconds for each of its bytes. */
+export const limits = {
+  /** Bytes of one certificate or signing request. A large real one (RSA 4096, many names) has about 4 KiB. */
+  structureBytes: 16 * 1024,
+  /** Levels of nesting. A certificate needs 8. */
+  depth: 16,
+  /** Elements in one structure. */
+  nodes: 2_048,
+  /** Characters of PEM text, and blocks in it. */
+  pemCharacters: 256 * 1024,
+  pemBlocks: 16,
+  /** Names in one subject alternative name extension. */
+  generalNames: 256,
+  /** RSA moduli: below is weak, above only costs us time. */
+  rsaBitsMin: 2048,
+  rsaBitsMax: 4096,
+} as const
