@@ -1,0 +1,46 @@
+import { decodeUtf8 } from './cursor.ts'
+import { type Malformed, badTopicName, malformed } from './malformed.ts'
+import { topicNameFault } from './topic.ts'
+
+type Slot = { readonly bytes: Buffer; readonly text: string }
+
+// Power of two. A device publishes to a handful of topics; a slot costs its topic twice and some 150 bytes.
+const slotCount = 8
+const maxCachedBytes = 256
+
+/**
+ * Turns the bytes of a topic name into a checked string. The last few topics are remembered by their bytes, so that a topic which
+ * comes again costs one comparison, and is the very same string: a `Map` keyed by it has its hash already.
+ */
+export class TopicCache {
+  readonly #maxLevels: number
+  readonly #slots: (Slot | undefined)[] = []
+
+  /** `maxLevels` bounds the levels of a topic. */
+  constructor(maxLevels: number) {
+    this.#maxLevels = maxLevels
+  }
+
+  /** The topic name in `bytes[start, end)`, or why it is none. The bytes must not be empty. */
+  read(bytes: Buffer, start: number, end: number): string | Malformed {
+    const length = end - start
+    const index = (length ^ (bytes[end - 1] ?? 0) ^ ((bytes[start + (length >> 1)] ?? 0) << 1)) & (slotCount - 1)
+    const slot = this.#slots[index]
+    if (slot !== undefined && slot.bytes.length === length && same(slot.bytes, bytes, start)) return slot.text
+    const text = decodeUtf8(bytes, start, end)
+    if (text === undefined) return malformed('MQTT-1.5.4-1', 'A topic name is not well-formed UTF-8, or holds U+0000.')
+    const fault = topicNameFault(text, this.#maxLevels)
+    if (fault !== undefined) return badTopicName(fault.clause, fault.message)
+    if (length <= maxCachedBytes) {
+      while (this.#slots.length <= index) this.#slots.push(undefined)
+      this.#slots[index] = { bytes: Buffer.from(bytes.subarray(start, end)), text }
+    }
+    return text
+  }
+}
+
+/** Whether all of `known` stands in `bytes` from `start`. Topics differ mostly at their end, so that is looked at first. */
+function same(known: Buffer, bytes: Buffer, start: number): boolean {
+  for (let i = known.length - 1; i >= 0; i--) if (known[i] !== bytes[start + i]) return false
+  return true
+}
