@@ -1,0 +1,5 @@
+export { type Attach, Broker, type Subscribe, type Subscribed } from './broker.ts'
+export { type Message, keep } from './message.ts'
+export { type RetainedLimits, RetainedMessages } from './retained.ts'
+export { type Link, Session } from './session.ts'
+export { type Route, type SubscriptionOptions, SubscriptionTree } from './subscription-tree.ts'
