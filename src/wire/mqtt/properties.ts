@@ -49,8 +49,8 @@ export function decodeProperties(cursor: Cursor, place: PropertyPlace, context: 
       }
     }
   }
-  const failure =
-    part.failure ?? cursor.failure ?? (found.authenticationData && !found.authenticationMethod ? dataWithoutMethod() : undefined)
+  const orphan = found.authenticationData !== undefined && found.authenticationMethod === undefined
+  const failure = part.failure ?? cursor.failure ?? (orphan ? dataWithoutMethod() : undefined)
   if (failure === undefined) return found
   cursor.fail(failure)
   return undefined

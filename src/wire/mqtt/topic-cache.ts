@@ -4,7 +4,7 @@ import { topicNameFault } from './topic.ts'
 
 type Slot = { readonly bytes: Buffer; readonly text: string }
 
-// Power of two. A device publishes to a handful of topics; a slot costs its topic twice and some 150 bytes.
+// Power of two. A device publishes to a handful of topics; a full slot costs its topic three times and some 200 bytes.
 const slotCount = 8
 const maxCachedBytes = 256
 
@@ -15,6 +15,8 @@ const maxCachedBytes = 256
 export class TopicCache {
   readonly #maxLevels: number
   readonly #slots: (Slot | undefined)[] = []
+  /** What last missed each slot. A topic is remembered when it comes a second time, so topics that never repeat cost no copy. */
+  readonly #candidates: (string | undefined)[] = []
 
   /** `maxLevels` bounds the levels of a topic. */
   constructor(maxLevels: number) {
@@ -31,11 +33,17 @@ export class TopicCache {
     if (text === undefined) return malformed('MQTT-1.5.4-1', 'A topic name is not well-formed UTF-8, or holds U+0000.')
     const fault = topicNameFault(text, this.#maxLevels)
     if (fault !== undefined) return badTopicName(fault.clause, fault.message)
-    if (length <= maxCachedBytes) {
-      while (this.#slots.length <= index) this.#slots.push(undefined)
-      this.#slots[index] = { bytes: Buffer.from(bytes.subarray(start, end)), text }
-    }
+    if (length <= maxCachedBytes) this.#remember(index, bytes, start, end, text)
     return text
+  }
+
+  #remember(index: number, bytes: Buffer, start: number, end: number, text: string): void {
+    while (this.#slots.length <= index) {
+      this.#slots.push(undefined)
+      this.#candidates.push(undefined)
+    }
+    if (this.#candidates[index] === text) this.#slots[index] = { bytes: Buffer.from(bytes.subarray(start, end)), text }
+    this.#candidates[index] = text
   }
 }
 
