@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { HubProcess, type TestDevice, type WatchedFact } from './hub.ts'
+import { Publishers } from './publishers.ts'
+
+/** Crashes in one run; THINGWALL_CRASHES=200 for the long one. */
+const cycles = Number(process.env['THINGWALL_CRASHES'] ?? 20)
+const clients = 50
+const seed = Number(process.env['THINGWALL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+/** Repeats a run by its seed (mulberry32). */
+function randomFrom(start: number): () => number {
+  let state = start
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+test(
+  `${cycles} times kill -9 under the load of ${clients} clients: nothing acknowledged is missing`,
+  { timeout: cycles * 60_000 },
+  async () => {
+    const random = randomFrom(seed)
+    console.log(`  seed ${seed} (THINGWALL_SEED)`)
+    await using hub = await HubProcess.open()
+    const devices: TestDevice[] = []
+    for (let i = 1; i <= clients; i++) devices.push(await hub.addDevice(`load-${i}`))
+    const sums = { acknowledged: 0, sent: 0, missing: 0, slowestStartMs: 0 }
+    const last = { offset: -1 }
+    for (let cycle = 1; cycle <= cycles; cycle++) {
+      const publishers = await Publishers.open(hub, devices, `cycle-${cycle}`)
+      await pause(50 + Math.floor(random() * 900))
+      await hub.kill()
+      publishers.end()
+      await pause(0)
+      const started = performance.now()
+      await hub.start()
+      sums.slowestStartMs = Math.max(sums.slowestStartMs, performance.now() - started)
+      const facts = await hub.watched(last.offset + 1)
+      const missing = missingOf(publishers.acknowledged, facts)
+      assert.deepEqual(
+        missing.slice(0, 5),
+        [],
+        `cycle ${cycle} of seed ${seed}: ${missing.length} of ${publishers.acknowledged.length} acknowledged messages are missing`,
+      )
+      assert.ok(publishers.acknowledged.length > 0, `cycle ${cycle}: the load acknowledged something`)
+      last.offset = checkOffsets(facts, last.offset)
+      sums.acknowledged += publishers.acknowledged.length
+      sums.sent += publishers.sent
+      sums.missing += missing.length
+    }
+    console.log(
+      `  ${sums.acknowledged} acknowledged of ${sums.sent} sent, ${sums.missing} missing; slowest restart ${sums.slowestStartMs.toFixed(0)} ms`,
+    )
+  },
+)
+
+function missingOf(acknowledged: readonly string[], facts: readonly WatchedFact[]): readonly string[] {
+  const present = new Set(facts.map((fact) => fact.body))
+  return acknowledged.filter((body) => !present.has(body))
+}
+
+/** Offsets are dense and never reused: not even after a crash. */
+function checkOffsets(facts: readonly WatchedFact[], last: number): number {
+  let expected = last + 1
+  for (const fact of facts) assert.equal(fact.offset, expected++, 'offsets are dense')
+  return expected - 1
+}

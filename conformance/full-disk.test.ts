@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { HubProcess, type TestDevice } from './hub.ts'
+import { Publishers } from './publishers.ts'
+import { until } from './until.ts'
+
+const diskBytes = 48 * 1024 * 1024
+
+/** A disk of its own, small enough to fill, in memory. Undefined where we may not mount. */
+function smallDisk(): (Disposable & { readonly directory: string }) | undefined {
+  const mounted = mkdtempSync(join(tmpdir(), 'thingwall-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', mounted], { stdio: 'ignore' })
+  } catch {
+    rmSync(mounted, { recursive: true })
+    return undefined
+  }
+  const directory = join(mounted, 'data')
+  mkdirSync(directory, { mode: 0o700 })
+  return {
+    directory,
+    [Symbol.dispose]: () => {
+      execFileSync('umount', ['-l', mounted])
+      rmSync(mounted, { recursive: true, force: true })
+    },
+  }
+}
+
+test(
+  'a full disk: no acknowledgement, a clear state, and recovery without a restart when space returns',
+  { timeout: 180_000 },
+  async (t) => {
+    using disk = smallDisk()
+    if (disk === undefined) return t.skip('a small disk can be mounted by root only')
+    await using hub = await HubProcess.open({ directory: disk.directory })
+    const devices: TestDevice[] = []
+    for (let i = 1; i <= 4; i++) devices.push(await hub.addDevice(`writer-${i}`))
+    const ballast = join(disk.directory, '..', 'ballast')
+    writeFileSync(ballast, Buffer.alloc(Math.max(0, hub.freeBytes() - 12 * 1024 * 1024)))
+
+    const publishers = await Publishers.open(hub, devices, 'full', 8 * 1024)
+    await until('the hub says that the disk is full', 60_000, async () => (await hub.api('GET', '/healthz')).status === 503)
+    const health = await hub.api('GET', '/healthz')
+    assert.match(health.text, /disk|full|space/i, 'the reason is said')
+    await pause(500)
+    const acknowledged = publishers.acknowledged.length
+    assert.ok(acknowledged > 0)
+    await pause(2_000)
+    assert.equal(publishers.acknowledged.length, acknowledged, 'nothing is acknowledged while the disk is full')
+    assert.ok(publishers.inFlight > 0, 'and clients are waiting')
+    const { text: metrics } = await hub.api('GET', '/metrics')
+    assert.match(metrics, /^thingwall_journal_[a-z_]*(state|full|healthy|failing)[^\n]*$/m, 'metrics say so too')
+
+    unlinkSync(ballast)
+    await until('the hub is well again', 60_000, async () => (await hub.api('GET', '/healthz')).status === 200)
+    await until('acknowledgements go on', 30_000, () => publishers.acknowledged.length > acknowledged)
+    publishers.pause()
+    await until('everything in flight is acknowledged', 30_000, () => publishers.inFlight === 0)
+    publishers.end()
+
+    await hub.stop()
+    await hub.start()
+    const present = new Set((await hub.watched('start')).map((fact) => fact.body))
+    assert.deepEqual(
+      publishers.acknowledged.filter((body) => !present.has(body)).map((body) => body.slice(0, 40)),
+      [],
+    )
+  },
+)

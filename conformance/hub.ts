@@ -1,0 +1,212 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type ApiAnswer, callApi } from './api.ts'
+import { until } from './until.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const main = join(root, 'src', 'cli', 'main.ts')
+
+/** One line of `thingwall watch --json`. */
+export type WatchedFact = {
+  readonly offset: number
+  readonly time: string
+  readonly kind: string
+  readonly device?: string
+  readonly topic?: string
+  readonly code?: string
+  readonly properties?: Readonly<Record<string, string>>
+  readonly system?: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly [field: string]: unknown
+}
+
+/** A device that was added, with everything needed to be it. */
+export type TestDevice = { readonly id: string; readonly cert: string; readonly key: string; readonly ca: string }
+
+/** How a hub under test differs from the default. */
+export type HubOptions = {
+  readonly host?: string
+  readonly ports?: Partial<Ports>
+  /** Put the data directory here (it must exist) instead of a fresh folder. */
+  readonly directory?: string
+  readonly arguments?: readonly string[]
+}
+
+type Ports = { readonly mqtt: number; readonly https: number; readonly console: number }
+
+/** The real hub as a process of its own: started, asked, stopped and killed as an operator, or a power cut, would. */
+export class HubProcess implements AsyncDisposable {
+  readonly host: string
+  readonly ports: Ports
+  readonly #home: string
+  readonly directory: string
+  readonly #arguments: readonly string[]
+  #child: ChildProcess | undefined
+  #output = ''
+
+  private constructor(home: string, directory: string, ports: Ports, options: HubOptions) {
+    this.#home = home
+    this.directory = directory
+    this.host = options.host ?? '127.0.0.1'
+    this.ports = ports
+    this.#arguments = options.arguments ?? []
+  }
+
+  /** Starts a hub on free ports with a data directory and key file of its own, and waits until it is ready. */
+  static async open(options: HubOptions = {}): Promise<HubProcess> {
+    const home = mkdtempSync(join(tmpdir(), 'thingwall-'))
+    const directory = options.directory ?? join(home, 'data')
+    if (options.directory === undefined) mkdirSync(directory, { mode: 0o700 })
+    const [mqtt = 0, https = 0, console = 0] = await freePorts(3)
+    const hub = new HubProcess(home, directory, { mqtt, https, console, ...options.ports }, options)
+    await hub.start()
+    return hub
+  }
+
+  /** Where the command should look for this hub. */
+  get environment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      NODE_OPTIONS: '--conditions=source --disable-warning=ExperimentalWarning',
+      NO_COLOR: '1',
+      THINGWALL_DATA: this.directory,
+    }
+  }
+
+  /** Everything that the hub has printed so far. */
+  get output(): string {
+    return this.#output
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  /** Starts the process again on the same directory and ports. Resolves when `/healthz` says 200. */
+  async start(): Promise<void> {
+    const { mqtt, https, console } = this.ports
+    const flags = ['--data', this.directory, '--key-file', join(this.#home, 'keys', 'root.key'), '--host', this.host]
+    const ports = ['--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--console-port', `${console}`]
+    const child = spawn(process.execPath, [main, 'start', ...flags, ...ports, ...this.#arguments], {
+      env: this.environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    const keep = (text: string): void => void (this.#output = (this.#output + text).slice(-64 * 1024))
+    child.stdout.setEncoding('utf8').on('data', keep)
+    child.stderr.setEncoding('utf8').on('data', keep)
+    await until('the hub is ready', 60_000, async () => {
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`the hub ended with ${child.exitCode ?? child.signalCode}:\n${this.#output}`)
+      if (!existsSync(join(this.directory, 'hub.json')) || this.#pidInFile() !== child.pid) return false
+      return (await this.api('GET', '/healthz').catch(() => undefined))?.status === 200
+    })
+  }
+
+  /** Ends the process as `SIGTERM` does, and waits. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+  }
+
+  /** Ends the process as a power cut does, and waits. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once('close', resolve))
+    child.kill(signal)
+    await ended
+  }
+
+  #pidInFile(): number | undefined {
+    try {
+      const said: { pid?: number } = JSON.parse(readFileSync(join(this.directory, 'hub.json'), 'utf8'))
+      return said.pid
+    } catch {
+      return undefined
+    }
+  }
+
+  get rootPem(): string {
+    return readFileSync(join(this.directory, 'root.pem'), 'utf8')
+  }
+
+  /** One call of the control API as the operator of this machine. */
+  api(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+    const credential = readFileSync(join(this.directory, 'cli.credential'), 'utf8').trim()
+    return callApi({ host: this.host, port: this.ports.console, ca: this.rootPem, credential }, method, path, body)
+  }
+
+  /** Adds a device whose certificate the hub issues. */
+  async addDevice(id: string): Promise<TestDevice> {
+    const { status, json } = await this.api('POST', '/api/v1/devices', { id })
+    if (status !== 201) throw new Error(`adding ${id}: ${status} ${JSON.stringify(json)}`)
+    return { id, cert: String(json['certificatePem']), key: String(json['privateKeyPem']), ca: this.rootPem }
+  }
+
+  /** Adds a device that is known by the SHA-256 thumbprint of its own certificate. */
+  async addThumbprint(id: string, thumbprint: string): Promise<void> {
+    const authentication = { type: 'selfSigned', primaryThumbprint: thumbprint }
+    const { status, json } = await this.api('POST', '/api/v1/devices', { id, authentication })
+    if (status !== 201) throw new Error(`adding ${id}: ${status} ${JSON.stringify(json)}`)
+  }
+
+  /** Runs the `thingwall` command against this hub. */
+  command(...words: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    const where = this.host === '127.0.0.1' ? [] : ['--url', `https://${this.host}:${this.ports.console}`]
+    return new Promise((resolve) => {
+      const child = spawn(process.execPath, [main, ...words, ...where], { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] })
+      let [stdout, stderr] = ['', '']
+      child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text))
+      child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))
+      child.on('close', (code) => resolve({ code: code ?? -1, stdout, stderr }))
+    })
+  }
+
+  /** What `thingwall watch --json` reads back, from an offset to the end. */
+  async watched(from: number | 'start' = 'start', ...flags: readonly string[]): Promise<readonly WatchedFact[]> {
+    const { code, stdout, stderr } = await this.command('watch', '--json', '--from', `${from}`, '--until', 'end', ...flags)
+    if (code !== 0) throw new Error(`watch ended with ${code}: ${stderr}`)
+    return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+  }
+
+  /** Resident memory of the process now, in bytes. */
+  rssBytes(): number {
+    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  }
+
+  /** Bytes that are free where the data directory lies. */
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.directory)
+    return bavail * bsize
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    rmSync(this.#home, { recursive: true, force: true })
+  }
+}
+
+/** TCP ports that were free a moment ago. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      const server = createServer()
+      return new Promise<typeof server>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
+    }),
+  )
+  return Promise.all(
+    servers.map((server) => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      return new Promise<number>((resolve) => server.close(() => resolve(port)))
+    }),
+  )
+}
