@@ -10,3 +10,7 @@ export {
   telemetrySize,
   writeTelemetry,
 } from './record.ts'
+export { type JournalConfig, openJournal } from './segment-journal.ts'
+export { systemDisk } from './disk.io.ts'
+export type { Disk, DiskFile } from './disk.ts'
+export type { JournalPorts } from './writer.ts'

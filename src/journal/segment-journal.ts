@@ -1,0 +1,333 @@
+import { type CancelTimer, Fault, limits } from '#base'
+import type { Segment } from './catalog.ts'
+import { isDiskFull } from './disk.ts'
+import type { Journal, JournalCondition, JournalRecord, JournalState, Offset } from './journal.ts'
+import { type Batch, Pending } from './pending.ts'
+import { Reader } from './reader.ts'
+import { type Recovered, recover } from './recover.ts'
+import { type Retention, countExpired } from './retention.ts'
+import { Durations } from './statistics.ts'
+import { atEndOfTurn } from './turn.io.ts'
+import { type JournalPorts, Writer } from './writer.ts'
+
+/*
+ * Theory of operation.
+ * Records gather in memory; at the end of the event-loop turn all of them go to disk as one flush, and while it runs the next ones gather. Nobody is
+ * told before the flush is durable. When the disk says no, the journal is `full` or `failing`: sources are paused, the same flush is tried again
+ * on a new segment, for as long as it takes, and when it succeeds everything goes on as if it had been slow.
+ */
+
+/** Sizes in bytes, ages in milliseconds. A segment is also ended after an eighth of `retentionMs`, so that age can take effect. */
+export type JournalConfig = {
+  readonly directory: string
+  readonly segmentBytes?: number
+  readonly retentionBytes: number
+  readonly retentionMs: number
+}
+
+const defaultSegmentBytes = 64 * 1024 * 1024
+const firstRetryMs = 50
+const maxRetryMs = 1_000
+const retentionEveryMs = 60_000
+
+/**
+ * Opens the journal in `directory`, made if missing, and settles what the last run has left. Resolves also when the disk is full: see
+ * {@link Journal.state}. Throws the Fault `journal/wrong-key` when the vault does not open the key of the last segment, `journal/disk` when the directory cannot be read.
+ */
+export async function openJournal(config: JournalConfig, ports: JournalPorts, signal: AbortSignal): Promise<Journal> {
+  signal.throwIfAborted()
+  const recovered = await readDirectory(config, ports)
+  signal.throwIfAborted()
+  const journal = new SegmentJournal(config, ports, recovered)
+  await journal.settled()
+  return journal
+}
+
+async function readDirectory(config: JournalConfig, ports: JournalPorts): Promise<Recovered> {
+  try {
+    await ports.disk.makeDirectory(config.directory)
+    return await recover(config.directory, ports.disk, ports)
+  } catch (error) {
+    if (!isWorld(error) || error instanceof Fault) throw error
+    throw new Fault('journal/disk', `The journal in ${config.directory} cannot be read.`, error)
+  }
+}
+
+type Waiter = { readonly end: Offset; readonly resolve: () => void; readonly reject: (error: Error) => void }
+
+class SegmentJournal implements Journal {
+  readonly #ports: JournalPorts
+  readonly #recovered: Recovered
+  readonly #retention: Retention
+  readonly #pending: Pending
+  readonly #writer: Writer
+  readonly #reader: Reader
+  readonly #durableListeners = new Set<(end: Offset) => void>()
+  readonly #resumeListeners = new Set<() => void>()
+  readonly #durations = new Durations()
+  readonly #cancelRetention: CancelTimer
+  #waiters: Waiter[] = []
+  #durableEnd: Offset
+  #condition: JournalCondition = { kind: 'open' }
+  #overfull = false
+  #scheduled = false
+  #running: Promise<void> | undefined
+  #closing = false
+  /** Closing has dropped a flush: nothing behind it may be written, or the offsets would have a hole. */
+  #gaveUp = false
+  #wake: () => void = () => undefined
+  #troubled: () => void = () => undefined
+  #superseded: readonly Segment[]
+  #newest: Segment | undefined
+  #failures = 0
+  #refused = 0
+  #droppedRecords = 0
+  #droppedSegments = 0
+  #dropping = false
+
+  constructor(config: JournalConfig, ports: JournalPorts, recovered: Recovered) {
+    this.#ports = ports
+    this.#recovered = recovered
+    this.#retention = { bytes: config.retentionBytes, ageMs: config.retentionMs }
+    this.#pending = new Pending(recovered.next, 2 * limits.journalPendingBytes)
+    this.#writer = new Writer(recovered.catalog, ports, config.segmentBytes ?? defaultSegmentBytes, recovered.nextNumber)
+    this.#reader = new Reader(recovered.catalog, ports.disk, ports)
+    this.#durableEnd = recovered.next
+    this.#superseded = recovered.superseded
+    this.#cancelRetention = ports.clock.every(retentionEveryMs, () => void this.#retain())
+    for (const record of recovered.rewrite) this.append(record)
+  }
+
+  /** Resolves when what was recovered is durable again, or the disk has refused it once. */
+  async settled(): Promise<void> {
+    if (this.end === this.#durableEnd) return
+    const troubled = new Promise<void>((resolve) => {
+      this.#troubled = resolve
+    })
+    await Promise.race([this.flushed(), troubled])
+    void this.#retain()
+  }
+
+  reserve(bytes: number): number {
+    const at = this.#closing ? -1 : this.#pending.reserve(bytes)
+    if (at < 0) {
+      this.#refused++
+      return -1
+    }
+    if (this.#pending.bytes > limits.journalPendingBytes) this.#overfull = true
+    if (!this.#scheduled && this.#running === undefined) this.#schedule()
+    return at
+  }
+
+  get buffer(): Buffer {
+    return this.#pending.buffer
+  }
+
+  append(record: Uint8Array): Offset {
+    const at = this.reserve(record.length)
+    if (at < 0) return -1
+    this.buffer.set(record, at)
+    return this.end - 1
+  }
+
+  onDurable(listener: (end: Offset) => void): () => void {
+    this.#durableListeners.add(listener)
+    return () => void this.#durableListeners.delete(listener)
+  }
+
+  onResume(listener: () => void): () => void {
+    this.#resumeListeners.add(listener)
+    return () => void this.#resumeListeners.delete(listener)
+  }
+
+  flushed(): Promise<void> {
+    if (this.#durableEnd >= this.end) return Promise.resolve()
+    if (this.#closing && this.#running === undefined) return Promise.reject(closed())
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ end: this.end, resolve, reject })
+    })
+  }
+
+  get durableEnd(): Offset {
+    return this.#durableEnd
+  }
+
+  get end(): Offset {
+    return this.#pending.end
+  }
+
+  get start(): Offset {
+    return this.#recovered.catalog.start
+  }
+
+  get pendingBytes(): number {
+    return this.#pending.bytes
+  }
+
+  get paused(): boolean {
+    return this.#overfull || this.#condition.kind !== 'open'
+  }
+
+  read(
+    from: Offset,
+    limit: { readonly records: number; readonly bytes: number },
+  ): Promise<{ readonly records: readonly JournalRecord[]; readonly next: Offset }> {
+    return this.#reader.read(from, limit, this.#durableEnd)
+  }
+
+  state(): JournalState {
+    const { catalog } = this.#recovered
+    return {
+      ...this.#condition,
+      segments: catalog.segments.length,
+      bytes: catalog.bytes,
+      flushes: this.#durations.count,
+      flushP50Ms: this.#durations.quantile(0.5),
+      flushP99Ms: this.#durations.quantile(0.99),
+      failures: this.#failures,
+      refused: this.#refused,
+      droppedRecords: this.#droppedRecords,
+      droppedSegments: this.#droppedSegments,
+      damage: [...catalog.damage],
+      damageFound: catalog.damageFound,
+    }
+  }
+
+  /** Writes what waits, once more also when the disk is in trouble; what it still refuses was never acknowledged. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing) return
+    this.#closing = true
+    this.#cancelRetention()
+    this.#wake()
+    await this.#running
+    if (!this.#gaveUp && this.end > this.#durableEnd) await this.#run()
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(closed())
+    await this.#writer.roll()
+    await this.#reader.close()
+  }
+
+  #schedule(): void {
+    this.#scheduled = true
+    atEndOfTurn(() => {
+      this.#scheduled = false
+      if (!this.#closing) void this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running !== undefined) return this.#running
+    this.#running = this.#flush(this.#pending.take()).finally(() => {
+      this.#running = undefined
+      if (this.end > this.#durableEnd && !this.#closing) this.#schedule()
+    })
+    return this.#running
+  }
+
+  async #flush(batches: readonly Batch[]): Promise<void> {
+    const last = batches.at(-1)
+    if (last === undefined) return
+    const began = this.#ports.clock.monotonic()
+    for (let attempt = 0; ; attempt++) {
+      const lastAttempt = this.#closing
+      try {
+        await this.#writer.write(batches)
+        break
+      } catch (error) {
+        if (!isWorld(error)) throw error
+        this.#trouble(error)
+        this.#gaveUp = lastAttempt
+        if (lastAttempt) return
+        if (!this.#closing) await this.#pause(Math.min(maxRetryMs, firstRetryMs * 2 ** attempt))
+      }
+    }
+    this.#durations.add(this.#ports.clock.monotonic() - began)
+    this.#reader.offer(batches)
+    this.#pending.release(batches)
+    this.#durableEnd = last.first + last.count
+    this.#announce()
+    const { segments } = this.#recovered.catalog
+    if (segments.at(-1) !== this.#newest) void this.#retain()
+    this.#newest = segments.at(-1)
+  }
+
+  #announce(): void {
+    const wasPaused = this.paused
+    this.#condition = { kind: 'open' }
+    if (this.#pending.bytes <= limits.journalPendingBytes / 2) this.#overfull = false
+    for (const listener of this.#durableListeners) listener(this.#durableEnd)
+    if (this.#waiters.length > 0) {
+      const done = this.#waiters.filter((waiter) => waiter.end <= this.#durableEnd)
+      this.#waiters = this.#waiters.filter((waiter) => waiter.end > this.#durableEnd)
+      for (const waiter of done) waiter.resolve()
+    }
+    if (wasPaused && !this.paused) for (const listener of this.#resumeListeners) listener()
+  }
+
+  #trouble(error: unknown): void {
+    this.#failures++
+    const kind = isDiskFull(error) ? 'full' : 'failing'
+    const message = error instanceof Error ? error.message : String(error)
+    const since = this.#condition.kind === kind ? this.#condition.since : this.#ports.clock.now()
+    this.#condition = { kind, since, message }
+    this.#troubled()
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#ports.clock.after(ms, resolve)
+      this.#wake = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+
+  /** Drops what retention no longer wants, and files that the first flush of this run has made superfluous. */
+  async #retain(): Promise<void> {
+    if (this.#dropping || this.#closing) return
+    this.#dropping = true
+    try {
+      await this.#dropSuperseded()
+      await this.#dropExpired()
+    } catch (error) {
+      if (!isWorld(error)) throw error // else it is tried again in a minute
+    } finally {
+      this.#dropping = false
+    }
+  }
+
+  async #dropSuperseded(): Promise<void> {
+    if (this.#durableEnd === this.#recovered.next && this.#recovered.rewrite.length > 0) return
+    const { catalog } = this.#recovered
+    const empty = catalog.segments.slice(0, -1).filter((segment) => segment.first === segment.end && segment.wrapped !== undefined)
+    for (const segment of empty) catalog.segments.splice(catalog.segments.indexOf(segment), 1)
+    const files = [...this.#superseded, ...empty]
+    this.#superseded = []
+    for (const segment of files) await this.#ports.disk.unlink(catalog.path(segment))
+  }
+
+  async #dropExpired(): Promise<void> {
+    const { catalog } = this.#recovered
+    const now = this.#ports.clock.now()
+    const since = this.#writer.activeSince
+    if (since !== undefined && since + this.#retention.ageMs / 8 < now && this.#running === undefined) await this.#writer.roll()
+    const count = countExpired(catalog.segments, this.#retention, now)
+    for (const segment of catalog.segments.slice(0, count)) {
+      await this.#ports.disk.unlink(catalog.path(segment))
+      catalog.segments.shift()
+      this.#droppedSegments++
+      this.#droppedRecords += segment.end - segment.first
+      await this.#reader.forget(segment)
+    }
+  }
+}
+
+/** The world broke (the system gave a code such as EIO), as opposed to our own bugs. */
+function isWorld(error: unknown): boolean {
+  if (error instanceof Fault) return true
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code)
+}
+
+function closed(): Fault {
+  return new Fault('journal/closed', 'The journal was closed before this was on disk.')
+}
