@@ -1,0 +1,65 @@
+import type { Fact } from '../api/types.ts'
+
+/** How a kind of fact is coloured: what went well, what was stopped, what merely happened. */
+export function toneOf(kind: string): 'ok' | 'bad' | 'warn' | 'quiet' | 'accent' {
+  if (kind === 'telemetry') return 'accent'
+  if (kind === 'connected') return 'ok'
+  if (/denied|refused|revoked/.test(kind)) return 'bad'
+  if (/disabled|deleted|lost|dropped/.test(kind)) return 'warn'
+  return 'quiet'
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+
+/** A field as text, however it was typed; objects as JSON. */
+export function fieldText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** The body of a telemetry fact as text, or how it is when it is not text. */
+export function bodyText(fact: Fact): string | undefined {
+  const body = fact['body']
+  if (typeof body === 'string') return body
+  const encoded = text(fact['bodyBase64'])
+  return encoded === undefined ? undefined : `base64 ${encoded}`
+}
+
+const envelope = new Set(['offset', 'time', 'kind', 'device', 'topic', 'properties', 'system', 'body', 'bodyBase64'])
+
+/** The fields that only this kind of fact has. */
+export function ownFields(fact: Fact): readonly (readonly [string, string])[] {
+  return Object.entries(fact).flatMap(([name, value]) =>
+    envelope.has(name) || value === undefined || value === null ? [] : [[name, fieldText(value)] as const],
+  )
+}
+
+/** The pairs of an object field such as `properties` or `system`. */
+export function pairsOf(fact: Fact, name: 'properties' | 'system'): readonly (readonly [string, string])[] {
+  const value = fact[name]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).map(([key, inner]) => [key, fieldText(inner)] as const)
+}
+
+/** One line that says what the fact is about. */
+export function summaryOf(fact: Fact): string {
+  const body = bodyText(fact)
+  if (body !== undefined) return body.length > 200 ? `${body.slice(0, 200)}…` : body
+  const topic = text(fact['topic'])
+  const words = ownFields(fact).map(([name, value]) => (name === 'reason' || name === 'code' ? value : `${name} ${value}`))
+  return [...(topic === undefined ? [] : [topic]), ...words].join(' · ').slice(0, 240)
+}
+
+/** The question a denial answers: what was tried, on which topic. */
+export function deniedAttempt(fact: Fact): { readonly action: string; readonly topic: string } | undefined {
+  if (!fact.kind.startsWith('denied')) return undefined
+  return { action: text(fact['action']) ?? 'publish', topic: text(fact['topic']) ?? '' }
+}
+
+/** JSON with two spaces if it is JSON, else the text as it is. */
+export function pretty(body: string): string {
+  try {
+    return JSON.stringify(JSON.parse(body), undefined, 2)
+  } catch {
+    return body
+  }
+}

@@ -1,0 +1,73 @@
+import type { Control, Evidence, Finding } from '../api/types.ts'
+import { fieldText } from '../lib/facts.ts'
+import { dateTime } from '../lib/format.ts'
+import { Badge, Facts } from '../ui/parts.tsx'
+
+function pair(name: string, value: unknown): readonly (readonly [string, string])[] {
+  return value === undefined || value === null || value === '' ? [] : [[name, fieldText(value)]]
+}
+
+function FindingView({ finding }: { readonly finding: Finding }) {
+  return (
+    <li>
+      <p>
+        <Badge tone={finding.verdict === 'fail' ? 'bad' : finding.verdict === 'unknown' ? 'warn' : 'quiet'}>{finding.verdict}</Badge> {finding.subject.kind}{' '}
+        <code>{finding.subject.id}</code>
+      </p>
+      <Facts pairs={[...pair('Reason', finding.reason), ...pair('Observed', finding.observed), ...pair('Expected', finding.expected)]} />
+    </li>
+  )
+}
+
+function EvidenceView({ evidence }: { readonly evidence: Evidence }) {
+  return (
+    <li>
+      <p>
+        <code>{evidence.method}</code>
+      </p>
+      <Facts
+        pairs={[
+          ...pair('Observed', evidence.observed),
+          ...pair('Expected', evidence.expected),
+          ...pair('Assurance', evidence.assurance),
+          ...(evidence.collectedAt === undefined ? [] : [['Collected', dateTime(evidence.collectedAt)] as const]),
+        ]}
+      />
+    </li>
+  )
+}
+
+/** What stands behind a verdict: the recommendation it answers, each finding, and the evidence. */
+export function ControlBody({ control }: { readonly control: Control }) {
+  return (
+    <div className="control-body">
+      <Facts
+        pairs={[
+          ['Recommendation', control.recommendation],
+          ['Serves', control.serves.join(', ')],
+          ...(control.capped === true ? [['Points', 'half: the evidence is weaker than a full pass asks for'] as const] : []),
+        ]}
+      />
+      {control.findings.length === 0 ? null : (
+        <>
+          <h2 className="small-head">Findings</h2>
+          <ul className="plain-list gaps">
+            {control.findings.map((finding, n) => (
+              <FindingView key={finding.findingId ?? n} finding={finding} />
+            ))}
+          </ul>
+        </>
+      )}
+      <h2 className="small-head">Evidence</h2>
+      {control.evidence.length === 0 ? (
+        <p className="quiet">None was collected.</p>
+      ) : (
+        <ul className="plain-list gaps">
+          {control.evidence.map((evidence) => (
+            <EvidenceView key={evidence.id} evidence={evidence} />
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,120 @@
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { useMemo, useState } from 'react'
+import { useFacts } from '../api/facts.ts'
+import { explain, fetchTimeline } from '../api/hub.ts'
+import type { Decision, Fact } from '../api/types.ts'
+import { deniedAttempt, summaryOf, toneOf } from '../lib/facts.ts'
+import { dateTime } from '../lib/format.ts'
+import { Badge, Empty, Panel, ProblemNote, Skeleton } from '../ui/parts.tsx'
+import { DecisionView } from './decision.tsx'
+import { FactDetail } from './live-facts.tsx'
+import { TelemetryPanel } from './device-telemetry.tsx'
+
+const pageSize = 500
+const shownAtOnce = 60
+
+/** Newest first, each offset once. */
+function merge(fresh: readonly Fact[], old: readonly Fact[]): readonly Fact[] {
+  const byOffset = new Map<number, Fact>()
+  for (const fact of [...fresh, ...old]) byOffset.set(fact.offset, fact)
+  return [...byOffset.values()].toSorted((a, b) => b.offset - a.offset)
+}
+
+function TimelineRow({ fact }: { readonly fact: Fact }) {
+  const [decision, setDecision] = useState<Decision | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [open, setOpen] = useState(false)
+  const attempt = deniedAttempt(fact)
+  const ask = async (action: string, topic: string): Promise<void> => {
+    setError(null)
+    try {
+      setDecision(await explain(fact.device ?? '', action, topic))
+    } catch (problem) {
+      setError(problem)
+    }
+  }
+  return (
+    <li className={`event event-${toneOf(fact.kind)}`}>
+      <div className="event-line">
+        <time className="event-time">{dateTime(fact.time)}</time>
+        <Badge tone={toneOf(fact.kind)}>{fact.kind}</Badge>
+        <span className="event-text">{summaryOf(fact)}</span>
+        <span className="actions">
+          {attempt === undefined || decision !== null ? null : (
+            <button type="button" className="button button-small" onClick={() => void ask(attempt.action, attempt.topic)}>
+              Explain
+            </button>
+          )}
+          <button type="button" className="button button-small button-bare" aria-expanded={open} onClick={() => setOpen(!open)}>
+            {open ? 'Less' : 'More'}
+          </button>
+        </span>
+      </div>
+      {error === null ? null : <ProblemNote error={error} />}
+      {decision === null ? null : <DecisionView decision={decision} />}
+      {open ? <FactDetail fact={fact} /> : null}
+    </li>
+  )
+}
+
+/** What the device did and what was done to it, and its telemetry, from the journal and live. */
+export function DeviceHistory({ device }: { readonly device: string }) {
+  const stream = useFacts({ device, kind: '' }, false)
+  const query = useInfiniteQuery({
+    queryKey: ['timeline', device],
+    queryFn: ({ pageParam }) => fetchTimeline(device, pageParam, pageSize),
+    initialPageParam: undefined as number | string | undefined,
+    getNextPageParam: (last) => (last.complete ? undefined : (last.next ?? undefined)),
+    staleTime: 30_000,
+  })
+  const [shown, setShown] = useState(shownAtOnce)
+  const pages = query.data?.pages
+  const facts = useMemo(() => merge(stream.facts, pages?.flatMap((page) => page.facts) ?? []), [stream.facts, pages])
+  const telemetry = useMemo(() => facts.filter((fact) => fact.kind === 'telemetry'), [facts])
+  const events = useMemo(() => facts.filter((fact) => fact.kind !== 'telemetry'), [facts])
+  const older = query.hasNextPage ? () => void query.fetchNextPage() : undefined
+
+  if (query.error !== null && pages === undefined)
+    return (
+      <Panel title="Timeline">
+        <ProblemNote error={query.error} retry={() => void query.refetch()} />
+      </Panel>
+    )
+  if (pages === undefined)
+    return (
+      <Panel title="Timeline">
+        <Skeleton rows={8} label="Loading the history" />
+      </Panel>
+    )
+  return (
+    <>
+      <TelemetryPanel facts={telemetry} />
+      <Panel title="Timeline" flush>
+        {events.length === 0 ? (
+          <Empty title="No connection, denial or change so far.">
+            <p>They appear here the moment they happen.</p>
+          </Empty>
+        ) : (
+          <ol className="events">
+            {events.slice(0, shown).map((fact) => (
+              <TimelineRow key={fact.offset} fact={fact} />
+            ))}
+          </ol>
+        )}
+        <div className="panel-foot">
+          {events.length > shown ? (
+            <button type="button" className="button" onClick={() => setShown(shown + shownAtOnce)}>
+              Show more
+            </button>
+          ) : older === undefined ? (
+            <span className="quiet">This is the beginning of what the journal keeps.</span>
+          ) : (
+            <button type="button" className="button" disabled={query.isFetchingNextPage} onClick={older}>
+              {query.isFetchingNextPage ? 'Looking…' : 'Look further back'}
+            </button>
+          )}
+        </div>
+      </Panel>
+    </>
+  )
+}

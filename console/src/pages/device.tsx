@@ -1,0 +1,108 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+import { useState } from 'react'
+import { fetchDevice } from '../api/hub.ts'
+import type { Connection, Device } from '../api/types.ts'
+import { bytes, count, dateTime, fingerprint } from '../lib/format.ts'
+import { Badge, Dot, Empty, Facts, PageHead, Panel, ProblemNote, Skeleton } from '../ui/parts.tsx'
+import { Ago } from '../ui/time.tsx'
+import { DeviceActions } from './device-actions.tsx'
+import { CertificatePanel } from './device-certificates.tsx'
+import { DeviceHistory } from './device-history.tsx'
+
+const refreshMs = 3000
+
+function authenticationText(device: Device): string {
+  if (device.authentication.type === 'certificateAuthority') return "certificate of this hub's CA"
+  return device.authentication.secondaryThumbprint === null ? 'thumbprint of its own certificate' : 'thumbprints of two certificates'
+}
+
+function ConnectionPanel({ connections }: { readonly connections: readonly Connection[] }) {
+  return (
+    <Panel title="Connections">
+      {connections.length === 0 ? (
+        <Empty title="Not connected now." />
+      ) : (
+        connections.map((each) => (
+          <Facts
+            key={each.id}
+            pairs={[
+              ['Transport', `${each.transport}, MQTT ${each.mqttVersion === 5 ? '5' : '3.1.1'}`],
+              ['Since', <Ago key="since" at={each.since} />],
+              ['From', <code key="from">{each.address}</code>],
+              ['TLS', `${each.tls.version} ${each.tls.cipher}${each.tls.resumed ? ', resumed' : ''}`],
+              ['Client identifier', <code key="client">{each.clientId}</code>],
+              ['In', `${count(each.inMessages)} messages, ${bytes(each.inBytes)}`],
+              ['Out', `${count(each.outMessages)} messages, ${bytes(each.outBytes)}`],
+              ['Subscriptions', each.subscriptions.length === 0 ? 'none' : each.subscriptions.join(', ')],
+            ]}
+          />
+        ))
+      )}
+    </Panel>
+  )
+}
+
+/** One device: what it is, its certificate, what it may be told to do, and its history. */
+export function DevicePage() {
+  const { id } = useParams({ from: '/app/devices/$id' })
+  const [receipt, setReceipt] = useState<string | null>(null)
+  const query = useQuery({ queryKey: ['device', id], queryFn: () => fetchDevice(id), refetchInterval: refreshMs })
+  const detail = query.data
+  if (detail === undefined)
+    return (
+      <div className="page">
+        <PageHead title={id} lead={<Link to="/devices">Devices</Link>} />
+        {receipt === null ? null : <Receipt text={receipt} />}
+        {query.error === null ? <Skeleton rows={10} label="Loading the device" /> : <ProblemNote error={query.error} retry={() => void query.refetch()} />}
+      </div>
+    )
+  const { device } = detail
+  const { authentication } = device
+  return (
+    <div className="page">
+      <PageHead
+        title={id}
+        lead={
+          <>
+            <Link to="/devices">Devices</Link> · <Dot on={detail.connected}>{detail.connected ? 'connected' : 'not connected'}</Dot> ·{' '}
+            {device.status === 'enabled' ? 'enabled' : <Badge tone="warn">disabled</Badge>}
+          </>
+        }
+      >
+        <DeviceActions device={device} told={setReceipt} />
+      </PageHead>
+      {receipt === null ? null : <Receipt text={receipt} />}
+      <div className="columns">
+        <CertificatePanel detail={detail} />
+        <Panel title="Registry">
+          <Facts
+            pairs={[
+              ['Authentication', authenticationText(device)],
+              ...(authentication.type === 'selfSigned' && authentication.primaryThumbprint !== null
+                ? [['Primary thumbprint', <code key="p" className="wrap-code">{fingerprint(authentication.primaryThumbprint)}</code>] as const]
+                : []),
+              ...(authentication.type === 'selfSigned' && authentication.secondaryThumbprint !== null
+                ? [['Secondary thumbprint', <code key="s" className="wrap-code">{fingerprint(authentication.secondaryThumbprint)}</code>] as const]
+                : []),
+              ...(device.statusReason === null || device.statusReason === '' ? [] : [['Status reason', device.statusReason] as const]),
+              ['Added', dateTime(device.createdAt)],
+              ['Changed', dateTime(device.updatedAt)],
+              ['Generation', <code key="generation">{device.generationId}</code>],
+            ]}
+          />
+        </Panel>
+        <ConnectionPanel connections={detail.connections} />
+      </div>
+      <DeviceHistory device={id} />
+    </div>
+  )
+}
+
+function Receipt({ text }: { readonly text: string }) {
+  return (
+    <p className="receipt" role="status" data-receipt="">
+      <Badge tone="ok">receipt</Badge> {text}
+    </p>
+  )
+}

@@ -1,0 +1,106 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  parseSearchWith,
+  redirect,
+  stringifySearchWith,
+} from '@tanstack/react-router'
+import { toProblem } from './api/problem.ts'
+import { meQuery, queryClient } from './api/query-client.ts'
+import { isPlace } from './api/session.ts'
+import { NotFound, RouteProblem, RouteWait } from './shell/states.tsx'
+import { Shell } from './shell/shell.tsx'
+import { Announcer } from './ui/announce.tsx'
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+
+const root = createRootRoute({
+  component: () => (
+    <>
+      <Announcer />
+      <Outlet />
+    </>
+  ),
+  notFoundComponent: NotFound,
+})
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search: Record<string, unknown>): { from?: string } => (isPlace(search['from']) ? { from: search['from'] } : {}),
+  component: lazyRouteComponent(() => import('./pages/sign-in.tsx'), 'SignInPage'),
+})
+
+// Everything else is for those who are signed in. Whoever is not comes back here afterwards.
+const app = createRoute({
+  getParentRoute: () => root,
+  id: 'app',
+  component: Shell,
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(meQuery)
+    } catch (error) {
+      if (toProblem(error).status !== 401) throw error
+      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { from: location.href }, replace: true })
+    }
+  },
+})
+
+const live = createRoute({ getParentRoute: () => app, path: '/', component: lazyRouteComponent(() => import('./pages/live.tsx'), 'LivePage') })
+
+const devices = createRoute({
+  getParentRoute: () => app,
+  path: '/devices',
+  validateSearch: (search: Record<string, unknown>): { search?: string; status?: 'enabled' | 'disabled' } => {
+    const wanted = text(search['search'])
+    const status = search['status']
+    return { ...(wanted === undefined ? {} : { search: wanted }), ...(status === 'enabled' || status === 'disabled' ? { status } : {}) }
+  },
+  component: lazyRouteComponent(() => import('./pages/devices.tsx'), 'DevicesPage'),
+})
+
+const device = createRoute({
+  getParentRoute: () => app,
+  path: '/devices/$id',
+  component: lazyRouteComponent(() => import('./pages/device.tsx'), 'DevicePage'),
+})
+
+// Not under /devices: a device may be called "add".
+const add = createRoute({ getParentRoute: () => app, path: '/add', component: lazyRouteComponent(() => import('./pages/add.tsx'), 'AddPage') })
+
+const checks = createRoute({ getParentRoute: () => app, path: '/checks', component: lazyRouteComponent(() => import('./pages/checks.tsx'), 'ChecksPage') })
+
+const explain = createRoute({
+  getParentRoute: () => app,
+  path: '/explain',
+  validateSearch: (search: Record<string, unknown>): { device?: string; action?: string; topic?: string } => {
+    const [device, action, topic] = [text(search['device']), text(search['action']), text(search['topic'])]
+    return { ...(device === undefined ? {} : { device }), ...(action === undefined ? {} : { action }), ...(topic === undefined ? {} : { topic }) }
+  },
+  component: lazyRouteComponent(() => import('./pages/explain.tsx'), 'ExplainPage'),
+})
+
+const audit = createRoute({ getParentRoute: () => app, path: '/audit', component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage') })
+
+const about = createRoute({ getParentRoute: () => app, path: '/about', component: lazyRouteComponent(() => import('./pages/about.tsx'), 'AboutPage') })
+
+/** All pages and who may see them. */
+export const router = createRouter({
+  routeTree: root.addChildren([signIn, app.addChildren([live, devices, device, add, checks, explain, audit, about])]),
+  // Plain text in the address bar: `?search=pump`, not JSON.
+  parseSearch: parseSearchWith((value) => value),
+  stringifySearch: stringifySearchWith(String),
+  defaultPendingComponent: RouteWait,
+  defaultErrorComponent: RouteProblem,
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,9 @@
+/** The pages of the rail, in order, each with the key that follows `g`. */
+export const places = [
+  { to: '/', label: 'Live', key: 'l' },
+  { to: '/devices', label: 'Devices', key: 'd' },
+  { to: '/checks', label: 'Checks', key: 'c' },
+  { to: '/explain', label: 'Explain', key: 'e' },
+  { to: '/audit', label: 'Audit', key: 'a' },
+  { to: '/about', label: 'About', key: 'i' },
+] as const
