@@ -1,0 +1,105 @@
+import type { KeyObject } from 'node:crypto'
+import { type Refusal, type Result, ok, refuse } from '#base'
+import { type Certificate, importPublicKey, oids, refuseWeakKey, verifySignature } from '#wire/x509'
+import { limits } from './limits.ts'
+
+/*
+ * Theory of operation. We build the path ourselves, from the leaf upwards, out of what the client presented and the issuers that we know,
+ * until a registered trust anchor has signed (RFC 5280 section 6.1). Depth and the number of signatures are bounded, so a
+ * presented heap of look-alike issuers costs no more than an honest chain. What depends on the time or on revocation is not asked here: the path
+ * found is remembered, and those two are asked of it at every connect.
+ */
+
+/** Certificates that a path may go through without being presented, and those at which it may end. Compared by their bytes. */
+export type Known = { readonly anchors: readonly Certificate[]; readonly issuers: readonly Certificate[] }
+
+type Search = { readonly known: Known; readonly candidates: readonly Certificate[]; signaturesLeft: number; refusal: Refusal | undefined }
+
+const unknownIssuer = refuse('pki/unknown-issuer', 'The certificate was not issued by an authority that this hub trusts.')
+
+/**
+ * Finds the path of `leaf` to a trust anchor: leaf first, anchor last. Checks names, key identifiers, signatures, algorithms and key
+ * strength, basic constraints, path length, key usage and extended key usage of everything on the path. Not checked: validity, revocation.
+ */
+export function findPath(leaf: Certificate, presented: readonly Certificate[], known: Known): Result<readonly Certificate[]> {
+  const fit = fitsAsClient(leaf)
+  if (!fit.ok) return fit
+  // Known ones come first: an honest client costs one signature a step whatever else it sends.
+  const candidates = [...known.anchors, ...known.issuers, ...presented]
+  const search: Search = { known, candidates, signaturesLeft: limits.signaturesPerChain, refusal: undefined }
+  const path = climb([leaf], search)
+  if (path) return ok(path)
+  return search.refusal ? { ok: false, error: search.refusal } : unknownIssuer
+}
+
+// Recursion is as deep as a path may be long, and no deeper.
+function climb(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
+  const child = path.at(-1)
+  if (!child || path.length >= limits.pathCertificates) return undefined
+  for (const issuer of search.candidates) {
+    if (!issuer.subject.der.equals(child.issuer.der) || !keysMeet(child, issuer) || path.some((one) => one.der.equals(issuer.der))) continue
+    const said = vouches(issuer, child, path.length - 1, search)
+    if (!said.ok) {
+      search.refusal ??= said.error
+      continue
+    }
+    if (search.known.anchors.some((anchor) => anchor.der.equals(issuer.der))) return [...path, issuer]
+    const found = climb([...path, issuer], search)
+    if (found) return found
+  }
+  return undefined
+}
+
+function keysMeet(child: Certificate, issuer: Certificate): boolean {
+  const { authorityKeyId } = child.extensions
+  const { subjectKeyId } = issuer.extensions
+  return !authorityKeyId || !subjectKeyId || authorityKeyId.equals(subjectKeyId)
+}
+
+/** Whether `issuer` may sign at this height and did sign `child`. `below` counts the intermediates between it and the leaf. */
+function vouches(issuer: Certificate, child: Certificate, below: number, search: Search): Result<unknown> {
+  const { basicConstraints, keyUsage, extendedKeyUsage, namesConstrained } = issuer.extensions
+  const detail = issuer.subject.text
+  // Both must be there and say so: a chain through a certificate that never claimed to be a CA is the classic forgery (GHSA-2328-f5f3-gj25).
+  if (basicConstraints?.ca !== true)
+    return refuse('pki/issuer-not-ca', 'The certificate was issued by one that is not an authority.', detail)
+  if (!keyUsage?.includes('keyCertSign'))
+    return refuse('pki/issuer-not-ca', 'The certificate was issued by one that may not sign certificates.', detail)
+  if (basicConstraints.pathLength !== undefined && below > basicConstraints.pathLength)
+    return refuse('pki/path-too-long', 'The chain has more intermediates than an authority in it allows.', detail)
+  if (extendedKeyUsage && !extendedKeyUsage.includes(oids.clientAuth))
+    return refuse('pki/wrong-usage', 'The certificate was issued by an authority that does not vouch for clients.', detail)
+  if (namesConstrained)
+    return refuse('pki/unsupported-constraint', 'An authority in the chain constrains names, which is not supported.', detail)
+  const strong = refuseWeakKey(issuer.publicKey)
+  if (!strong.ok) return strong
+  if (!child.signatureAlgorithm)
+    return refuse('pki/weak-signature', 'The certificate is signed with an algorithm that is not accepted.', child.subject.text)
+  if (search.signaturesLeft-- <= 0) return refuse('pki/chain-too-costly', 'Too many certificates in the chain could be its issuers.')
+  const key = keyOf(issuer)
+  if (!key || !verifySignature(child.signatureAlgorithm, key, child.tbs, child.signature))
+    return refuse('pki/bad-signature', 'The signature on the certificate is not the one of its issuer.', detail)
+  return ok(undefined)
+}
+
+/** Whether a leaf is one that a client may present: no authority, and usable for signing as a client where it says what it is for. */
+function fitsAsClient(leaf: Certificate): Result<unknown> {
+  const { basicConstraints, keyUsage, extendedKeyUsage } = leaf.extensions
+  if (basicConstraints?.ca) return refuse('pki/wrong-usage', 'This is the certificate of an authority, not of a client.')
+  if (keyUsage && !keyUsage.includes('digitalSignature')) return refuse('pki/wrong-usage', 'The certificate may not be used to sign in.')
+  // Without the extension every use is allowed (RFC 5280 section 4.2.1.12). "Any" is not accepted where there is one.
+  if (extendedKeyUsage && !extendedKeyUsage.includes(oids.clientAuth))
+    return refuse('pki/wrong-usage', 'The certificate is not for clients.')
+  return refuseWeakKey(leaf.publicKey)
+}
+
+const imported = new WeakMap<Certificate, KeyObject>()
+
+// Importing costs as much as verifying, and the same few issuers are asked every time.
+function keyOf(certificate: Certificate): KeyObject | undefined {
+  const known = imported.get(certificate)
+  if (known) return known
+  const key = importPublicKey(certificate.publicKey)
+  if (key) imported.set(certificate, key)
+  return key
+}

@@ -1,0 +1,130 @@
+import { type DeviceId, type Instant, type Result, ok, parseDeviceId, refuse } from '#base'
+import { type Certificate, parseCertificate, refuseWeakKey } from '#wire/x509'
+import { fingerprintOf } from './authority.ts'
+import { type Known, findPath } from './chain.ts'
+import { limits } from './limits.ts'
+
+/** What a certificate says about itself; nothing about it has been trusted yet. */
+export type LeafFacts = {
+  /** SHA-256 of the DER, lower-case hex. */
+  readonly fingerprintSha256: string
+  readonly commonName: string | undefined
+  readonly notBefore: Instant
+  readonly notAfter: Instant
+  readonly serial: string
+  /** For logs and people: `CN=pump-1`. */
+  readonly subject: string
+  readonly issuer: string
+}
+
+/** A leaf whose chain to one of our trust anchors was verified at the given time, revocation included. */
+export type VerifiedLeaf = Omit<LeafFacts, 'commonName'> & {
+  readonly commonName: string
+  /** The common name where it can be a device's id; whether such a device exists is not said. */
+  readonly deviceId: DeviceId | undefined
+}
+
+/**
+ * What a presented certificate says about itself, for leaves that are known by thumbprint and for the log. Refuses what is not a
+ * certificate, unknown critical extensions, and weak keys. Nothing is verified: neither signature nor time.
+ */
+export function leafFacts(der: Buffer): Result<LeafFacts> {
+  const read = parseCertificate(der)
+  if (!read.ok) return read
+  const strong = refuseWeakKey(read.value.publicKey)
+  return strong.ok ? ok(factsOf(read.value)) : strong
+}
+
+function factsOf(certificate: Certificate): LeafFacts {
+  return {
+    fingerprintSha256: fingerprintOf(certificate.der),
+    commonName: certificate.subject.commonName,
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
+    serial: certificate.serial,
+    subject: certificate.subject.text,
+    issuer: certificate.issuer.text,
+  }
+}
+
+type Step = { readonly serial: string; readonly notBefore: Instant; readonly notAfter: Instant }
+type Remembered = { readonly leaf: VerifiedLeaf; readonly path: readonly Step[] }
+
+/** Verifies what devices present. Remembers leaves whose path it found, so that a reconnect costs a digest and a `Map` lookup. */
+export class DeviceChains {
+  readonly #remembered = new Map<string, Remembered>()
+  readonly #isRevoked: (serial: string) => boolean
+  #known: Known
+
+  constructor(known: Known, isRevoked: (serial: string) => boolean) {
+    this.#known = known
+    this.#isRevoked = isRevoked
+  }
+
+  /** Trusts other authorities from now on. What was found under the old ones is forgotten. */
+  trust(known: Known): void {
+    this.#known = known
+    this.#remembered.clear()
+  }
+
+  /**
+   * Verifies a chain as presented (DER, leaf first) at `now`. Order: path (form, names, signatures, constraints, usage), then revocation
+   * and validity of everything on it, the last two at every call.
+   */
+  verify(presented: readonly Buffer[], now: Instant): Result<VerifiedLeaf> {
+    const [der] = presented
+    if (!der) return refuse('pki/no-certificate', 'No client certificate was presented.')
+    if (presented.length > limits.presentedCertificates)
+      return refuse('pki/chain-too-long', `A client presents at most ${limits.presentedCertificates} certificates.`)
+    const found = this.#find(fingerprintOf(der), der, presented)
+    if (!found.ok) return found
+    const { leaf, path } = found.value
+    for (const [height, { serial }] of path.entries())
+      if (this.#isRevoked(serial))
+        return height === 0
+          ? refuse('pki/revoked', 'The certificate was revoked.', serial)
+          : refuse('pki/issuer-revoked', 'An authority in the chain was revoked.', serial)
+    for (const [height, { notBefore, notAfter }] of path.entries()) {
+      if (now >= notBefore && now <= notAfter) continue
+      if (height > 0) return refuse('pki/issuer-not-valid', 'An authority in the chain has expired or is not valid yet.')
+      return now < notBefore
+        ? refuse('pki/not-yet-valid', 'The certificate is not valid yet. Check the clocks of both sides.')
+        : refuse('pki/expired', 'The certificate has expired.')
+    }
+    return ok(leaf)
+  }
+
+  #find(fingerprint: string, der: Buffer, presented: readonly Buffer[]): Result<Remembered> {
+    const before = this.#remembered.get(fingerprint)
+    if (before) {
+      // To the young end: the map forgets from the old one.
+      this.#remembered.delete(fingerprint)
+      this.#remembered.set(fingerprint, before)
+      return ok(before)
+    }
+    const leaf = parseCertificate(der)
+    if (!leaf.ok) return leaf
+    const others: Certificate[] = []
+    for (const other of presented.slice(1)) {
+      const read = parseCertificate(other)
+      if (!read.ok) return read
+      others.push(read.value)
+    }
+    const path = findPath(leaf.value, others, this.#known)
+    if (!path.ok) return path
+    const { commonName } = leaf.value.subject
+    if (commonName === undefined)
+      return refuse('pki/no-common-name', 'The certificate has no common name, which is where a device has its id.')
+    const id = parseDeviceId(commonName)
+    const remembered = {
+      leaf: { ...factsOf(leaf.value), commonName, deviceId: id.ok ? id.value : undefined },
+      path: path.value.map(({ serial, notBefore, notAfter }) => ({ serial, notBefore, notAfter })),
+    }
+    this.#remembered.set(fingerprint, remembered)
+    for (const oldest of this.#remembered.keys()) {
+      if (this.#remembered.size <= limits.rememberedLeaves) break
+      this.#remembered.delete(oldest)
+    }
+    return ok(remembered)
+  }
+}

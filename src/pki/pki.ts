@@ -1,0 +1,173 @@
+import type { DeviceId, Grant, Instant, Result } from '#base'
+import { ok } from '#base'
+import { type Authorities, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
+import { DeviceChains, type VerifiedLeaf } from './device-chain.ts'
+import { Inventory, type Revocation } from './inventory.ts'
+import { type DeviceRequest, type Issued, issueDevices } from './issue-device.ts'
+import { limits } from './limits.ts'
+import type { PkiPorts } from './ports.ts'
+import type { CertificateRecord, RevocationReason } from './row.ts'
+import { type ServerCertificate, currentServerCertificate, issueServerCertificate, serverNames } from './server-certificate.ts'
+
+/** What the server certificate is for. `localhost`, `127.0.0.1` and `::1` are added. */
+export type PkiConfig = { readonly names: readonly string[]; readonly addresses: readonly string[] }
+
+/** Opens the PKI, making root, issuers and server certificate on a first run. Refuses names that cannot stand in a certificate, and keys that do not open. */
+export async function openPki(config: PkiConfig, ports: PkiPorts, signal: AbortSignal): Promise<Result<Pki>> {
+  signal.throwIfAborted()
+  const foundry = { ports, inventory: await Inventory.open(ports) }
+  const authorities = await openAuthorities(foundry)
+  if (!authorities.ok) return authorities
+  const names = serverNames(config.names, config.addresses)
+  const now = ports.clock.now()
+  const current = await currentServerCertificate(foundry, authorities.value.servers, names, now)
+  if (!current.ok) return current
+  const server = current.value ? ok(current.value) : await issueServerCertificate(foundry, authorities.value.servers, names, now)
+  return server.ok ? ok(new Pki(foundry, authorities.value, names, server.value)) : server
+}
+
+/** Makes, renews, verifies and revokes certificates. Owns the issuing keys and the timer of renewal; dispose of it to stop both. */
+export class Pki implements AsyncDisposable {
+  readonly #foundry: Foundry
+  readonly #names: ServerCertificate['names']
+  readonly #chains: DeviceChains
+  readonly #serverListeners = new Set<(certificate: ServerCertificate) => void>()
+  readonly #revocationListeners = new Set<(revocation: Revocation) => void>()
+  readonly #stop: () => void
+  #authorities: Authorities
+  #server: ServerCertificate
+  #renewing: Promise<Result<boolean>> | undefined
+
+  /** For {@link openPki}. */
+  constructor(foundry: Foundry, authorities: Authorities, names: ServerCertificate['names'], server: ServerCertificate) {
+    this.#foundry = foundry
+    this.#authorities = authorities
+    this.#names = names
+    this.#server = server
+    this.#chains = new DeviceChains(knownOf(authorities), (serial) => this.isRevoked(serial))
+    const { clock, trouble } = foundry.ports
+    this.#stop = clock.every(limits.renewalCheckMs, () => {
+      this.renewServerIfDue(clock.now()).then(
+        (renewed) => void (renewed.ok || trouble('renewal of the server certificate', renewed.error)),
+        (error: unknown) => trouble('renewal of the server certificate', error),
+      )
+    })
+  }
+
+  /** The root certificate, PEM: what clients must trust. */
+  get rootPem(): string {
+    return pemOf(this.#authorities.root)
+  }
+
+  /** SHA-256 of the root's DER, lower-case hex. */
+  get rootFingerprintSha256(): string {
+    return fingerprintOf(this.#authorities.root.der)
+  }
+
+  /** Every certificate at which a device's chain may end, PEM, for the TLS context. */
+  get trustAnchorsPem(): string {
+    return this.rootPem
+  }
+
+  /** Our issuers of device certificates, PEM, newest and older: what a TLS context offers to build chains with. */
+  get issuersPem(): string {
+    return this.#authorities.issuers.map(pemOf).join('')
+  }
+
+  /** What the listeners serve now. */
+  serverCertificate(): ServerCertificate {
+    return this.#server
+  }
+
+  /** Calls `listener` with every new server certificate, so that listeners reload it. Returns how to stop. */
+  onServerCertificate(listener: (certificate: ServerCertificate) => void): () => void {
+    this.#serverListeners.add(listener)
+    return () => void this.#serverListeners.delete(listener)
+  }
+
+  /**
+   * Renews the server certificate, and the issuers before it, once two thirds of their life are over. True when there is a new one. Runs by itself
+   * every ten minutes; calls at the same time share one renewal.
+   */
+  renewServerIfDue(now: Instant): Promise<Result<boolean>> {
+    this.#renewing ??= this.#renew(now).finally(() => (this.#renewing = undefined))
+    return this.#renewing
+  }
+
+  /** Issues one certificate for a device. */
+  async issueDevice(grant: Grant<'certificate.issue'>, request: DeviceRequest): Promise<Result<Issued>> {
+    const [issued] = await this.issueDevices(grant, [request])
+    if (!issued) throw new Error('bug: a request without an answer')
+    return issued
+  }
+
+  /** Issues many, with few commits. One answer for each request, in the same order. */
+  issueDevices(grant: Grant<'certificate.issue'>, requests: readonly DeviceRequest[]): Promise<readonly Result<Issued>[]> {
+    const { ports, inventory } = this.#foundry
+    return issueDevices({ ports, inventory, authority: this.#authorities.devices }, grant, requests)
+  }
+
+  /** Verifies what a device presented (DER, leaf first) at `now`: see {@link DeviceChains.verify}. */
+  verifyDeviceChain(presented: readonly Buffer[], now: Instant): Result<VerifiedLeaf> {
+    return this.#chains.verify(presented, now)
+  }
+
+  /** Whether a certificate of ours was revoked. */
+  isRevoked(serial: string): boolean {
+    return this.#foundry.inventory.revokedAt(serial) !== undefined
+  }
+
+  /** Revokes one certificate of a device, or all of them. Listeners are told before this resolves, and only of what changed. */
+  async revoke(
+    grant: Grant<'certificate.issue'>,
+    which: { readonly serial: string } | { readonly deviceId: DeviceId },
+    reason: RevocationReason,
+  ): Promise<Result<Revocation>> {
+    const revoked = await this.#foundry.inventory.revoke(grant, which, reason)
+    if (revoked.ok && revoked.value.serials.length > 0) for (const listener of this.#revocationListeners) listener(revoked.value)
+    return revoked
+  }
+
+  /** Calls `listener` whenever certificates were revoked, after it is durable. Returns how to stop. */
+  onRevoked(listener: (revocation: Revocation) => void): () => void {
+    this.#revocationListeners.add(listener)
+    return () => void this.#revocationListeners.delete(listener)
+  }
+
+  /** Every certificate of a device, newest first, revoked and expired ones included. */
+  certificatesOf(_grant: Grant<'device.read'>, device: DeviceId): Promise<readonly CertificateRecord[]> {
+    return this.#foundry.inventory.ofDevice(device)
+  }
+
+  /** The inventory in pages of at most 1,000, by serial, beginning after `after` (`''` for the first). */
+  inventory(_grant: Grant<'check.run'>, after: string, limit: number): Promise<readonly CertificateRecord[]> {
+    return this.#foundry.inventory.page(after, Math.min(limit, 1_000))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop()
+    await this.#renewing?.catch(() => undefined)
+    this.#server.keyPem[Symbol.dispose]()
+  }
+
+  async #renew(now: Instant): Promise<Result<boolean>> {
+    const { root: _root, devices, servers } = this.#authorities
+    if (isDue(devices.certificate, now) || isDue(servers.certificate, now)) {
+      const opened = await openAuthorities(this.#foundry)
+      if (!opened.ok) return opened
+      this.#authorities = opened.value
+      this.#chains.trust(knownOf(opened.value))
+    }
+    if (!isDue(this.#server, now) && this.#authorities.servers.certificate.serial === servers.certificate.serial) return ok(false)
+    const renewed = await issueServerCertificate(this.#foundry, this.#authorities.servers, this.#names, now)
+    if (!renewed.ok) return renewed
+    // The old key is left to the garbage collector: a listener may be reading it in this very turn.
+    this.#server = renewed.value
+    for (const listener of this.#serverListeners) listener(renewed.value)
+    return ok(true)
+  }
+}
+
+function knownOf({ root, issuers }: Authorities): ConstructorParameters<typeof DeviceChains>[0] {
+  return { anchors: [root], issuers }
+}

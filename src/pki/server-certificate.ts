@@ -1,0 +1,77 @@
+import { type Instant, type Result, Secret, ok, refuse } from '#base'
+import type { GeneralName } from '#wire/x509'
+import { type Authority, type Foundry, fingerprintOf, isDue, makeOwn, newest, openKey, pemOf, validityFrom } from './authority.ts'
+import { makeKeyPair, privateKeyPem } from './key-pair.ts'
+import { limits } from './limits.ts'
+import { profiles } from './profile.ts'
+import { parseAddress, formatAddress } from '#wire/x509'
+
+/** What the listeners serve. */
+export type ServerCertificate = {
+  /** Leaf, then the issuer. */
+  readonly certificatePem: string
+  readonly keyPem: Secret
+  readonly names: readonly GeneralName[]
+  readonly serial: string
+  readonly fingerprintSha256: string
+  readonly notBefore: Instant
+  readonly notAfter: Instant
+}
+
+/**
+ * The names that the server certificate carries: those configured, and always this machine to itself. Names are lower-cased, addresses
+ * put in their one form, duplicates dropped. An address given as a name, or the reverse, is refused by the lint.
+ */
+export function serverNames(names: readonly string[], addresses: readonly string[]): readonly GeneralName[] {
+  const dns = new Set([...names.map((name) => name.toLowerCase().replace(/\.$/, '')), 'localhost'])
+  const numbers = new Set(
+    [...addresses, '127.0.0.1', '::1'].map((address) => formatAddress(parseAddress(address) ?? Buffer.alloc(0)) ?? address),
+  )
+  return [
+    ...[...dns].map((value) => ({ kind: 'dns', value }) as const),
+    ...[...numbers].map((value) => ({ kind: 'address', value }) as const),
+  ]
+}
+
+/** Opens the current server certificate; undefined when there is none, it names other names, comes from another issuer, or is due for renewal. */
+export async function currentServerCertificate(
+  foundry: Foundry,
+  authority: Authority,
+  names: readonly GeneralName[],
+  now: Instant,
+): Promise<Result<ServerCertificate | undefined>> {
+  const kept = await newest(foundry, 'server')
+  if (!kept.ok) return kept
+  if (!kept.value) return ok(undefined)
+  const { certificate } = kept.value
+  const same = JSON.stringify(certificate.extensions.alternativeNames) === JSON.stringify(names)
+  if (!same || isDue(certificate, now) || !certificate.issuer.der.equals(authority.issuer.identity.subject)) return ok(undefined)
+  const key = openKey(foundry, 'server', kept.value)
+  if (!key.ok) return key
+  using secret = key.value
+  const { serial, notBefore, notAfter, der } = certificate
+  const certificatePem = pemOf(certificate) + pemOf(authority.certificate)
+  return ok({ certificatePem, keyPem: privateKeyPem(secret), names, serial, notBefore, notAfter, fingerprintSha256: fingerprintOf(der) })
+}
+
+/** Makes a new server certificate with a new key, keeps it, and opens it. */
+export async function issueServerCertificate(
+  foundry: Foundry,
+  authority: Authority,
+  names: readonly GeneralName[],
+  now: Instant,
+): Promise<Result<ServerCertificate>> {
+  const pair = await makeKeyPair()
+  using _private = pair.privateKey
+  const [first] = names
+  // Clients look at the alternative names only; the common name is for people, and must be short.
+  const commonName = first && first.value.length <= limits.commonNameCharacters ? first.value : 'thingwall'
+  const validity = validityFrom(now, profiles.server.defaultLifetimeMs, authority.issuer.identity)
+  const made = await makeOwn(foundry, authority.issuer, 'server', pair, { commonName, alternativeNames: names, validity })
+  if (!made.ok) return made
+  const opened = await currentServerCertificate(foundry, authority, names, now)
+  if (!opened.ok) return opened
+  return opened.value
+    ? ok(opened.value)
+    : refuse('pki/server-certificate-missing', 'The server certificate that was just made cannot be found.')
+}
