@@ -1,18 +1,20 @@
-import { floors, house, lazyEdges, outside, strangers } from './house.ts'
+import { floors, harmlessNames, house, lazyEdges, optionalPackages, outside, outsideModules, strangers } from './house.ts'
 
 /** One `import`, `export ... from` or `import()` in a source text. */
-export type Import = { readonly specifier: string; readonly lazy: boolean; readonly typeOnly: boolean }
+export type Import = { readonly specifier: string; readonly lazy: boolean; readonly typeOnly: boolean; readonly names: readonly string[] }
 
 /** Every module that `text` names. Comments are dropped first, so that prose about imports is not one. */
 export function importsOf(text: string): readonly Import[] {
   const found: Import[] = []
   const code = withoutComments(text).replace(/`(?:\\.|[^`\\])*`/g, '``')
-  for (const [, kind, specifier] of code.matchAll(/^[ \t]*(?:import|export)\b(\s+type\b)?[^;'"`()=]*?\bfrom\s*['"]([^'"]+)['"]/gm))
-    found.push({ specifier: specifier ?? '', lazy: false, typeOnly: kind !== undefined })
+  for (const [, kind, clause, specifier] of code.matchAll(
+    /^[ \t]*(?:import|export)\b(\s+type\b)?([^;'"`()=]*?)\bfrom\s*['"]([^'"]+)['"]/gm,
+  ))
+    found.push({ specifier: specifier ?? '', lazy: false, typeOnly: kind !== undefined, names: clause?.match(/[\w*]+/g) ?? [] })
   for (const [, specifier] of code.matchAll(/^[ \t]*import\s*['"]([^'"]+)['"]/gm))
-    found.push({ specifier: specifier ?? '', lazy: false, typeOnly: false })
+    found.push({ specifier: specifier ?? '', lazy: false, typeOnly: false, names: [] })
   for (const [, isType, specifier] of code.matchAll(/(typeof\s+)?\bimport\(\s*['"]([^'"]+)['"]/g))
-    found.push({ specifier: specifier ?? '', lazy: true, typeOnly: isType !== undefined })
+    found.push({ specifier: specifier ?? '', lazy: true, typeOnly: isType !== undefined, names: [] })
   return found
 }
 
@@ -52,7 +54,12 @@ export function inspect(path: string, text: string, packages: Packages): readonl
 
 function inspectImport(path: string, one: Import, test: boolean, packages: Packages): string | undefined {
   const { specifier } = one
-  if (specifier.startsWith('node:')) return undefined
+  if (specifier.startsWith('node:')) {
+    const harmless = harmlessNames[specifier] ?? []
+    const calculates = one.names.length > 0 && one.names.every((name) => harmless.includes(name))
+    const free = test || one.typeOnly || calculates || path.endsWith('.io.ts') || !outsideModules.test(specifier)
+    return free ? undefined : `${path}: ${specifier}: move it to a .io.ts file`
+  }
   if (specifier.startsWith('.')) return inspectRelative(path, specifier, test)
   if (specifier.startsWith('#')) {
     if (!packages.doors.has(specifier)) return `${path}: ${specifier} is no door in package.json`
