@@ -58,7 +58,7 @@ export class SubscriptionTree<Subscriber> {
     if (!node.subscribers.delete(subscriber)) return false
     this.#size--
     this.#routes.clear()
-    for (const { parent, level } of path.reverse()) {
+    for (const { parent, level } of path.toReversed()) {
       const child = parent.children.get(level)
       if (child === undefined || child.subscribers.size > 0 || child.children.size > 0) break
       parent.children.delete(level)

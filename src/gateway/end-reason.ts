@@ -1,0 +1,50 @@
+import { never } from '#base'
+import { reasonCodes } from '#wire/mqtt'
+
+/** Why a connection ended; in the journal, and for MQTT 5 in DISCONNECT. */
+export type EndReason =
+  | 'client-disconnected'
+  | 'peer-left'
+  | 'keep-alive-timeout'
+  | 'taken-over'
+  | 'malformed'
+  | 'unsupported'
+  | 'too-slow'
+  | 'server-shutting-down'
+  | 'revoked'
+  | 'disabled'
+  | 'deleted'
+  | 'credential'
+  | 'operator'
+
+/** Whether the reason means that the device may not speak any more; then its will is not published either. */
+export function isBanned(reason: EndReason): boolean {
+  return reason === 'revoked' || reason === 'disabled' || reason === 'deleted' || reason === 'credential'
+}
+
+/** The DISCONNECT code that tells an MQTT 5 client why we end the connection. */
+export function disconnectCode(reason: EndReason): number {
+  switch (reason) {
+    case 'keep-alive-timeout':
+      return reasonCodes['keep-alive-timeout']
+    case 'taken-over':
+      return reasonCodes['session-taken-over']
+    case 'server-shutting-down':
+      return reasonCodes['server-shutting-down']
+    case 'revoked':
+    case 'disabled':
+    case 'deleted':
+    case 'credential':
+    case 'operator':
+      return reasonCodes['administrative-action']
+    case 'too-slow':
+      return reasonCodes['quota-exceeded']
+    case 'client-disconnected':
+    case 'peer-left':
+    case 'malformed':
+    case 'unsupported':
+      return reasonCodes['unspecified-error']
+    default:
+      return never(reason)
+  }
+}

@@ -1,0 +1,51 @@
+import type { Clock } from '#base'
+import { encodeFact, type FactOf, type Journal, type JsonFact } from '#journal'
+
+// Whoever can make us write can make us write much: repeats within a window become one record with a count.
+const windowMs = 1_000
+const factsPerWindow = 50
+
+type Counted = FactOf<'refused'> | FactOf<'denied'>
+
+/**
+ * Writes facts about connections to the journal. Refusals and denials are limited: of each sort the first in a second is written
+ * at once, repeats are counted and written when the second is over, and beyond fifty sorts a second only totals remain.
+ */
+export class FactLog {
+  readonly #journal: Journal
+  readonly #repeats = new Map<string, { readonly fact: Counted; count: number }>()
+  #written = 0
+
+  constructor(journal: Journal, clock: Clock) {
+    this.#journal = journal
+    clock.every(windowMs, () => this.#settle())
+  }
+
+  /** Writes a fact now. While the journal is at its memory bound the fact is lost, as QoS 0 would be. */
+  tell(fact: JsonFact): void {
+    this.#journal.append(encodeFact(fact))
+  }
+
+  /** Writes a refusal or denial under the limit. `sort` names what makes two of them the same. */
+  tellLimited(sort: string, fact: Counted): void {
+    const known = this.#repeats.get(sort)
+    if (known !== undefined) {
+      known.count++
+      return
+    }
+    const key = this.#written < factsPerWindow ? sort : `${fact.kind} beyond the limit`
+    const overflow = this.#repeats.get(key)
+    if (overflow !== undefined) {
+      overflow.count++
+      return
+    }
+    this.#repeats.set(key, { fact, count: 0 })
+    if (this.#written++ < factsPerWindow) this.tell(fact)
+  }
+
+  #settle(): void {
+    for (const { fact, count } of this.#repeats.values()) if (count > 0) this.tell({ ...fact, count })
+    this.#repeats.clear()
+    this.#written = 0
+  }
+}

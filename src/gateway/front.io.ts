@@ -1,0 +1,96 @@
+import { type Server, type Socket, createServer } from 'node:net'
+import { Fault } from '#base'
+import type { Admission } from './admission.ts'
+import type { Desk } from './desk.ts'
+import { refuseHandshake } from './handshake-refusal.ts'
+
+/** The plain TCP side of a listener: counts strangers before TLS has cost anything, and hands sockets on. */
+export interface Front {
+  /** The peer on this socket has proven who it is; it no longer counts as a stranger. */
+  proven(socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }): void
+  /** Starts to hand sockets to `inner`, a TLS or HTTPS server that does not listen itself. Resolves to the port. */
+  listen(inner: { emit(event: 'connection', socket: Socket): boolean }, host: string, port: number, option: string): Promise<number>
+  /** Stops listening and resolves when every socket is gone. */
+  close(): Promise<void>
+}
+
+/** Every socket needs a listener, or its error ends the process; what happened shows when it closes. */
+export function ignoreError(): void {}
+
+/** A front named `listener` in records. */
+export function createFront(listener: string, desk: Desk, admission: Admission): Front {
+  const leaving = new Map<string, () => void>()
+  const open = new Set<Socket>()
+  let hand: (socket: Socket) => void = (socket) => socket.destroy()
+  const server: Server = createServer({ noDelay: true }, (socket) => {
+    socket.on('error', ignoreError)
+    const address = socket.remoteAddress
+    const leave = admission.enter(address ?? 'unknown')
+    if (leave === undefined) {
+      refuseHandshake(desk, listener, address, {
+        code: 'gateway/too-many-strangers',
+        message: 'Too many peers that have not proven who they are.',
+      })
+      socket.destroy()
+      return
+    }
+    const key = peer(socket)
+    leaving.set(key, leave)
+    open.add(socket)
+    socket.once('close', () => {
+      open.delete(socket)
+      leaving.delete(key)
+      leave()
+    })
+    hand(socket)
+  })
+  return {
+    proven(socket) {
+      leaving.get(peer(socket))?.()
+    },
+    listen(inner, host, port, option) {
+      hand = (socket) => void inner.emit('connection', socket)
+      return new Promise((resolve, reject) => {
+        const refused = (error: NodeJS.ErrnoException) => reject(portFault(error, host, port, option))
+        server.once('error', refused)
+        server.listen({ host, port, backlog: 4096 }, () => {
+          server.off('error', refused)
+          server.on('error', ignoreError)
+          const address = server.address()
+          resolve(typeof address === 'object' && address !== null ? address.port : port)
+        })
+      })
+    },
+    close() {
+      return new Promise((resolve) => {
+        if (!server.listening) return resolve()
+        server.close(() => resolve())
+        for (const socket of open) socket.resume()
+      })
+    },
+  }
+}
+
+// Unique among open sockets of one listener, and the same seen from the raw socket and from TLS above it.
+function peer(socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }): string {
+  return `${socket.remoteAddress}|${socket.remotePort}`
+}
+
+/** Turns the system's word for a port that cannot be had into ours, with the way out. */
+export function portFault(error: NodeJS.ErrnoException, host: string, port: number, option: string): Fault {
+  if (error.code === 'EADDRINUSE')
+    return new Fault(
+      'gateway/port-taken',
+      `Port ${port} on ${host} is in use by another program. Stop it (ss -ltnp 'sport = :${port}' names it) or choose another port with ${option}.`,
+      error,
+    )
+  if (error.code === 'EACCES')
+    return new Fault(
+      'gateway/port-privileged',
+      `Port ${port} needs the right to bind low ports. Choose one above 1023 with ${option}, or allow it: sudo sysctl net.ipv4.ip_unprivileged_port_start=${port}`,
+      error,
+    )
+  if (error.code === 'EADDRNOTAVAIL')
+    return new Fault('gateway/address-unknown', `${host} is not an address of this machine. Choose one that is with --host.`, error)
+  return new Fault('gateway/listen-failed', `Port ${port} on ${host} could not be opened: ${error.message}`, error)
+}

@@ -1,0 +1,129 @@
+import { limits } from '#base'
+import type { CloseAnswer, CloseRequest } from '#bus'
+import { Admission } from './admission.ts'
+import type { Connection } from './connection.ts'
+import type { Counters } from './counters.ts'
+import { Desk, type DeskConfig } from './desk.ts'
+import { createFront } from './front.io.ts'
+import { createHttpsServer } from './https-listener.io.ts'
+import { createMqttServer } from './mqtt-listener.io.ts'
+import type { GatewayPorts, LiveConnection } from './ports.ts'
+import { tlsSettings } from './tls-settings.ts'
+
+/** Where devices come in. Port 0 takes any free one. */
+export type GatewayConfig = DeskConfig & { readonly host: string; readonly mqttPort: number; readonly httpsPort: number }
+
+/** The device door, open. Disposing of it closes every connection and waits until all are gone. */
+export interface Gateway extends AsyncDisposable {
+  readonly counters: Counters
+  /** Connections with an identity. */
+  readonly open: number
+  /** Peers that have not proven who they are. */
+  readonly strangers: number
+  readonly mqttPort: number
+  readonly httpsPort: number
+  connections(): readonly LiveConnection[]
+}
+
+const sweepMs = 250
+
+/**
+ * Opens both listeners. Throws the Fault `gateway/port-taken` or `gateway/port-privileged` with the fix in its message. The journal's
+ * flushes, the bus and the certificates are wired here; everything after that happens in {@link Connection}.
+ */
+export async function openGateway(config: GatewayConfig, ports: GatewayPorts, signal: AbortSignal): Promise<Gateway> {
+  const desk = new Desk(config, ports)
+  const admission = new Admission()
+  const strangers = new Set<Connection>()
+  const mqttFront = createFront('mqtt', desk, admission)
+  const httpsFront = createFront('https', desk, admission)
+  const mqtt = createMqttServer(desk, mqttFront, strangers)
+  const https = createHttpsServer(desk, httpsFront, strangers)
+
+  const offDurable = ports.journal.onDurable((end) => desk.acknowledgements.durable(end))
+  const offResume = ports.journal.onResume(() => {
+    for (const connection of desk.live()) connection.resume()
+  })
+  ports.onServerTls(() => {
+    // Only connections made from now on see it; those that live keep theirs.
+    const settings = tlsSettings(ports.serverTls(), ports.random.bytes(48))
+    for (const server of [mqtt, https]) server.setSecureContext(settings)
+  })
+  const offBus = ports.bus.onCloseSessions(async (request) => {
+    // A ticket issued before must not spare anyone a full handshake from now on.
+    for (const server of [mqtt, https]) server.setTicketKeys(ports.random.bytes(48))
+    return closeSessions(desk, request)
+  })
+  const stopSweep = ports.clock.every(sweepMs, () => sweep(desk, strangers))
+
+  const mqttPort = await mqttFront.listen(mqtt, config.host, config.mqttPort, '--mqtt-port')
+  const httpsPort = await httpsFront.listen(https, config.host, config.httpsPort, '--https-port').catch(async (error: unknown) => {
+    stopSweep()
+    await mqttFront.close()
+    throw error
+  })
+
+  const close = async () => {
+    stopSweep()
+    offBus()
+    const stopped = [mqttFront.close(), httpsFront.close()]
+    for (const connection of [...strangers, ...desk.live()]) connection.end('server-shutting-down')
+    https.closeAllConnections()
+    const hard = ports.clock.after(lastWordMs, () => {
+      for (const connection of [...strangers, ...desk.live()]) connection.transport.destroy()
+    })
+    await Promise.all(stopped)
+    hard()
+    offDurable()
+    offResume()
+  }
+  let closed: Promise<void> | undefined
+  const closeOnce = () => (closed ??= close())
+  signal.addEventListener('abort', () => void closeOnce(), { once: true })
+
+  return {
+    counters: desk.counters,
+    get open() {
+      return desk.open
+    },
+    get strangers() {
+      return admission.strangers
+    },
+    mqttPort,
+    httpsPort,
+    connections: () => [...desk.live()].map((connection) => connection.describe()).filter((connection) => connection !== undefined),
+    [Symbol.asyncDispose]: closeOnce,
+  }
+}
+
+// Longer than a transport waits for a peer's goodbye.
+const lastWordMs = 2_500
+
+function sweep(desk: Desk, strangers: ReadonlySet<Connection>): void {
+  const now = desk.ports.clock.monotonic()
+  desk.tick = now
+  for (const connection of strangers) {
+    if (now - connection.lastHeard > limits.connectMs) connection.transport.destroy()
+  }
+  for (const connection of desk.live()) {
+    if (now - connection.lastHeard > connection.patienceMs) connection.end('keep-alive-timeout')
+  }
+  desk.ports.broker.expire(now)
+}
+
+/** Ends the sessions that `request` names and waits until their sockets are gone; what lingers is cut. */
+async function closeSessions(desk: Desk, request: CloseRequest): Promise<CloseAnswer> {
+  const found = [...desk.of(request.device)].filter(
+    (connection) => request.certificateSerial === undefined || connection.principal?.authentication.serial === request.certificateSerial,
+  )
+  const transports: Record<string, number> = {}
+  for (const connection of found) {
+    const { kind } = connection.transport
+    transports[kind] = (transports[kind] ?? 0) + 1
+    connection.end(request.reason)
+    connection.transport.cut()
+  }
+  if (request.reason === 'deleted' || request.reason === 'revoked') desk.ports.broker.forgetOwner(request.device)
+  await Promise.all(found.map((connection) => connection.transport.gone))
+  return { closed: found.filter((connection) => !connection.isOpen).length, of: found.length, transports }
+}

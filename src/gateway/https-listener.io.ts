@@ -1,0 +1,122 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Server, createServer } from 'node:https'
+import { TLSSocket } from 'node:tls'
+import { WebSocketServer } from 'ws'
+import { limits } from '#base'
+import { Connection } from './connection.ts'
+import type { Desk } from './desk.ts'
+import { type Front, ignoreError } from './front.io.ts'
+import { refuseHandshake } from './handshake-refusal.ts'
+import { tlsSettings } from './tls-settings.ts'
+import { WebSocketTransport } from './websocket-transport.io.ts'
+
+const subprotocol = 'mqtt'
+/** Where MQTT over WebSocket is served: IoT Hub's path for Azure SDKs, and the usual one. */
+const webSocketPaths = new Set(['/$iothub/websocket', '/mqtt'])
+// What a stranger may send in all: the upgrade request, a CONNECT, and the frames around it.
+const strangerBytes = limits.httpHeaderBytes + 2 * limits.mqttConnectBytes
+
+/** The HTTPS server for devices: WebSocket upgrades and `/healthz`; everything else is 404. It does not listen: `front` hands it its sockets. */
+export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
+  const server = createServer({
+    ...tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48)),
+    ALPNProtocols: ['http/1.1'],
+    maxHeaderSize: limits.httpHeaderBytes,
+    headersTimeout: limits.handshakeMs,
+    requestTimeout: limits.connectMs,
+    insecureHTTPParser: false,
+  })
+  server.maxHeadersCount = 100
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: desk.config.maxPacketBytes,
+    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+  })
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    refuseHandshake(desk, 'https', socket.remoteAddress, error)
+    socket.destroy()
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    socket.on('error', ignoreError)
+    desk.counters.handshakes++
+    if (socket.isSessionReused()) desk.counters.resumptions++
+  })
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    else socket.destroy()
+  })
+  server.on('request', (request, response) => answer(request, response, desk))
+
+  server.on('upgrade', (request: IncomingMessage, socket, head) => {
+    socket.on('error', ignoreError)
+    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+    if (!(socket instanceof TLSSocket) || !webSocketPaths.has(path)) return turnAway(socket, '404 Not Found')
+    if (!offered.includes(subprotocol)) return turnAway(socket, '400 Bad Request')
+    // Browsers send Origin; a page of somebody else must not use the certificate of whoever looks at it (cross-site WebSocket hijacking).
+    if (request.headers.origin !== undefined && !sameHost(request.headers.origin, request.headers.host))
+      return turnAway(socket, '403 Forbidden')
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      let budget = strangerBytes
+      const count = (chunk: Buffer) => {
+        budget -= chunk.length
+        if (budget < 0) socket.destroy()
+      }
+      socket.prependListener('data', count)
+      const transport = new WebSocketTransport(webSocket, socket, () => {
+        socket.off('data', count)
+        strangers.delete(connection)
+        front.proven(socket)
+      })
+      const connection = new Connection(transport, desk)
+      strangers.add(connection)
+      webSocket.on('error', ignoreError)
+      webSocket.on('message', (data, isBinary) => {
+        // [MQTT-6.0.0-1]: MQTT travels in binary frames alone.
+        if (!isBinary || !Buffer.isBuffer(data)) webSocket.close(1003)
+        else connection.receive(data)
+      })
+      webSocket.on('close', () => {
+        strangers.delete(connection)
+        connection.lost()
+      })
+    })
+  })
+  return server
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, desk: Desk): void {
+  const [status, body] =
+    request.url === '/healthz' && (request.method === 'GET' || request.method === 'HEAD')
+      ? health(desk.ports.health())
+      : ([404, notFound] as const)
+  const bytes = Buffer.from(JSON.stringify(body))
+  response.writeHead(status, {
+    'content-type': status === 404 ? 'application/problem+json' : 'application/json',
+    'content-length': bytes.length,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  })
+  response.end(request.method === 'HEAD' ? undefined : bytes)
+}
+
+const notFound = {
+  type: 'about:blank',
+  title: 'Not Found',
+  status: 404,
+  code: 'gateway/not-found',
+  detail: 'This listener serves devices: MQTT over WebSocket, and /healthz.',
+}
+
+function health(reasons: readonly string[]): readonly [number, object] {
+  return reasons.length === 0 ? [200, { status: 'ok' }] : [503, { status: 'degraded', reasons }]
+}
+
+function sameHost(origin: string, host: string | undefined): boolean {
+  return URL.canParse(origin) && new URL(origin).host === host
+}
+
+function turnAway(socket: NodeJS.WritableStream & { destroy?(): void }, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+}

@@ -1,0 +1,33 @@
+import { type Server, type TLSSocket, createServer } from 'node:tls'
+import { Connection } from './connection.ts'
+import type { Desk } from './desk.ts'
+import { type Front, ignoreError } from './front.io.ts'
+import { refuseHandshake } from './handshake-refusal.ts'
+import { SocketTransport } from './socket-transport.io.ts'
+import { tlsSettings } from './tls-settings.ts'
+
+/** The TLS server for MQTT. It does not listen: `front` hands it the sockets that were let in. */
+export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
+  const server = createServer(tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48)))
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    refuseHandshake(desk, 'mqtt', socket.remoteAddress, error)
+    socket.destroy()
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    socket.on('error', ignoreError)
+    desk.counters.handshakes++
+    if (socket.isSessionReused()) desk.counters.resumptions++
+    const transport = new SocketTransport(socket, () => {
+      strangers.delete(connection)
+      front.proven(socket)
+    })
+    const connection = new Connection(transport, desk)
+    strangers.add(connection)
+    socket.on('data', (chunk: Buffer) => connection.receive(chunk))
+    socket.on('close', () => {
+      strangers.delete(connection)
+      connection.lost()
+    })
+  })
+  return server
+}

@@ -1,0 +1,124 @@
+import type { Principal } from '#access'
+import { type Refusal, type Result, fail, limits, ok, uuid } from '#base'
+import { type ConnackPacket, type ConnectPacket, type ProtocolVersion, reasonCodes } from '#wire/mqtt'
+import type { Desk } from './desk.ts'
+import { TopicVerdicts } from './topic-verdict.ts'
+import type { Transport } from './transport.ts'
+
+/** A CONNECT that may become a session: proven, authorized, and with what was agreed. */
+export type Opening = {
+  readonly principal: Principal
+  readonly clientId: string
+  readonly verdicts: TopicVerdicts
+  readonly keepAliveMs: number
+  readonly expirySeconds: number
+  readonly receiveMaximum: number
+  readonly maxPacketBytes: number
+}
+
+/** A CONNECT that may not, with the CONNACK code that says so. */
+export type NotOpened = Refusal & { readonly reasonCode: number; readonly device?: string }
+
+const no = (reasonCode: number, refusal: Refusal, device?: string) =>
+  fail<NotOpened>({ ...refusal, reasonCode, ...(device === undefined ? {} : { device }) })
+
+/** Topic aliases that a client may use towards us. */
+export const topicAliasMaximum = 16
+
+/**
+ * Judges a CONNECT: identity first, then whether it may hold one more connection, then its will. Nothing is changed here, so a
+ * refused CONNECT leaves no trace but its record.
+ */
+export function judgeConnect(connect: ConnectPacket, transport: Transport, desk: Desk): Result<Opening, NotOpened> {
+  const proven = desk.ports.authenticate({
+    clientId: connect.clientId,
+    userName: connect.username,
+    hasPassword: connect.password !== undefined && connect.password.length > 0,
+    certificates: transport.certificates(),
+  })
+  if (!proven.ok) {
+    const code = proven.error.blame === 'client-id' ? reasonCodes['client-identifier-not-valid'] : reasonCodes['not-authorized']
+    return no(code, proven.error)
+  }
+  const principal = proven.value
+  const clientId = connect.clientId === '' ? `auto-${uuid(desk.ports.random)}` : connect.clientId
+  const others = [...desk.of(principal.device)].filter((connection) => connection.clientId !== clientId)
+  if (others.length >= desk.config.connectionsPerIdentity)
+    return no(
+      reasonCodes['quota-exceeded'],
+      { code: 'gateway/too-many-connections', message: `A device may hold at most ${desk.config.connectionsPerIdentity} connections.` },
+      principal.device,
+    )
+  const verdicts = new TopicVerdicts(desk.ports.policyOf(principal.device))
+  if (connect.will !== undefined) {
+    if (verdicts.publish(connect.will.topic).rule === undefined)
+      return no(
+        reasonCodes['not-authorized'],
+        { code: 'gateway/will-denied', message: 'The policy does not allow the will topic.' },
+        principal.device,
+      )
+    if (connect.will.qos === 2)
+      return no(
+        reasonCodes['qos-not-supported'],
+        { code: 'gateway/qos-not-supported', message: 'QoS 2 is not served yet.' },
+        principal.device,
+      )
+  }
+  if (connect.properties?.authenticationMethod !== undefined)
+    return no(
+      reasonCodes['bad-authentication-method'],
+      { code: 'gateway/enhanced-authentication', message: 'Enhanced authentication is not served yet.' },
+      principal.device,
+    )
+  return ok({
+    principal,
+    clientId,
+    verdicts,
+    keepAliveMs: effectiveKeepAlive(connect) * 1000,
+    expirySeconds: effectiveExpiry(connect, desk.config.sessionExpirySeconds),
+    receiveMaximum: connect.properties?.receiveMaximum ?? (connect.version === 5 ? 65_535 : 64),
+    maxPacketBytes: connect.properties?.maximumPacketSize ?? Number.MAX_SAFE_INTEGER,
+  })
+}
+
+/** Seconds; 0 and everything above the limit count as the limit (azure-wire 2.3). */
+function effectiveKeepAlive(connect: ConnectPacket): number {
+  const asked = connect.keepAliveSeconds
+  return asked === 0 || asked > limits.keepAliveSeconds ? limits.keepAliveSeconds : asked
+}
+
+/** MQTT 3.1.1 knows no expiry: Clean Session 0 means as long as we keep any. */
+function effectiveExpiry(connect: ConnectPacket, longest: number): number {
+  if (connect.version === 4) return connect.cleanStart ? 0 : longest
+  return Math.min(connect.properties?.sessionExpiryInterval ?? 0, longest)
+}
+
+/** The CONNACK that tells an MQTT 5 client everything we decided differently from what it asked. */
+export function acceptance(connect: ConnectPacket, opening: Opening, present: boolean, desk: Desk): ConnackPacket {
+  if (connect.version === 4) return { type: 'connack', sessionPresent: present, reasonCode: reasonCodes.success }
+  const keepAliveSeconds = opening.keepAliveMs / 1000
+  return {
+    type: 'connack',
+    sessionPresent: present,
+    reasonCode: reasonCodes.success,
+    properties: {
+      receiveMaximum: limits.receiveMaximum,
+      maximumQos: 1,
+      maximumPacketSize: desk.config.maxPacketBytes,
+      topicAliasMaximum,
+      sharedSubscriptionAvailable: false,
+      subscriptionIdentifierAvailable: false,
+      ...(connect.clientId === '' ? { assignedClientIdentifier: opening.clientId } : {}),
+      ...(keepAliveSeconds === connect.keepAliveSeconds ? {} : { serverKeepAlive: keepAliveSeconds }),
+      ...(opening.expirySeconds === (connect.properties?.sessionExpiryInterval ?? 0)
+        ? {}
+        : { sessionExpiryInterval: opening.expirySeconds }),
+    },
+  }
+}
+
+/** The CONNACK that refuses; MQTT 5 also gets the stable code and the sentence. */
+export function refusalPacket(refused: NotOpened, version: ProtocolVersion): ConnackPacket {
+  const properties = version === 5 ? { properties: { reasonString: `${refused.code}: ${refused.message}` } } : {}
+  return { type: 'connack', sessionPresent: false, reasonCode: refused.reasonCode, ...properties }
+}

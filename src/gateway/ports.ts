@@ -1,0 +1,48 @@
+import type { BoundPolicy, Credentials, Principal, Refused } from '#access'
+import type { Broker } from '#broker'
+import type { Bus } from '#bus'
+import type { Clock, DeviceId, Random, Result } from '#base'
+import type { Journal } from '#journal'
+
+/** A certificate with its key, as TLS wants them: PEM, leaf first. */
+export type ServerTls = { readonly key: string; readonly cert: string; readonly clientCa: string }
+
+/** What the device door asks of the rest of the house. */
+export type GatewayPorts = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly journal: Journal
+  readonly broker: Broker
+  readonly bus: Bus
+  /** Proves an identity; synchronous, because nothing may happen between the answer and the session. */
+  authenticate(credentials: Credentials): Result<Principal, Refused>
+  /** The policy with this identity's values in it. */
+  policyOf(device: DeviceId): BoundPolicy
+  /** The newest certificate for our names. */
+  serverTls(): ServerTls
+  /** Called when there is a newer one. */
+  onServerTls(renewed: () => void): void
+  /** Subject, issuer and fingerprint of a certificate that was refused, for the record; undefined when it cannot be read. */
+  describeCertificate(leaf: Buffer): { readonly subject: string; readonly fingerprint: string; readonly issuer: string } | undefined
+  /** Reasons why the hub is not well; empty: it is. */
+  health(): readonly string[]
+}
+
+/** One live connection, as operators see it. */
+export type LiveConnection = {
+  readonly id: string
+  readonly device: DeviceId
+  readonly clientId: string
+  readonly transport: 'mqtts' | 'wss'
+  readonly mqttVersion: 4 | 5
+  readonly address: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly tls: { readonly version: string; readonly cipher: string; readonly resumed: boolean }
+  readonly auth: { readonly type: string; readonly scope: string; readonly thumbprint: string }
+  readonly inMessages: number
+  readonly outMessages: number
+  readonly inBytes: number
+  readonly outBytes: number
+  readonly subscriptions: readonly string[]
+}

@@ -1,0 +1,84 @@
+import type { TopicAction } from '#access'
+import type { Desk } from './desk.ts'
+import type { EndReason } from './end-reason.ts'
+import type { NotOpened } from './opening.ts'
+import type { LiveConnection } from './ports.ts'
+import type { Transport } from './transport.ts'
+
+// A peer chooses its client identifier; the record of a refusal does not have to carry all of it.
+const maxClientIdInRecord = 256
+
+/** Writes that a session began. */
+export function tellConnected(desk: Desk, connection: LiveConnection): void {
+  const { device, clientId, id, transport, mqttVersion, auth, address, tls } = connection
+  desk.facts.tell({
+    kind: 'connected',
+    time: desk.ports.clock.now(),
+    device,
+    clientId,
+    connection: id,
+    transport,
+    mqttVersion,
+    auth,
+    address,
+    tls,
+    connections: desk.open,
+  })
+}
+
+/** Writes that a session ended, and what went through it. */
+export function tellDisconnected(desk: Desk, connection: LiveConnection, reason: EndReason): void {
+  const { device, clientId, id, inBytes, outBytes, since } = connection
+  const time = desk.ports.clock.now()
+  desk.facts.tell({
+    kind: 'disconnected',
+    time,
+    device,
+    clientId,
+    connection: id,
+    reason,
+    bytesIn: inBytes,
+    bytesOut: outBytes,
+    durationMs: Math.max(0, time - since),
+  })
+}
+
+/** Counts and writes that a live session was refused an action; `explain` answers with the same decision. */
+export function tellDenied(
+  desk: Desk,
+  who: { readonly device: string; readonly clientId: string; readonly id: string },
+  action: TopicAction,
+  topic: string,
+): void {
+  desk.counters.denied++
+  desk.facts.tellLimited(`denied ${who.device} ${action} ${topic}`, {
+    kind: 'denied',
+    time: desk.ports.clock.now(),
+    device: who.device,
+    clientId: who.clientId,
+    action,
+    topic,
+    rule: null,
+    code: 'access/no-rule',
+    decision: `${who.id}/${desk.counters.denied}`,
+  })
+}
+
+/** Counts and writes that a CONNECT was refused, with what its certificate claims. */
+export function tellRefused(desk: Desk, transport: Transport, refused: NotOpened, clientId: string): void {
+  const [leaf] = transport.certificates()
+  const certificate = leaf === undefined ? undefined : desk.ports.describeCertificate(leaf)
+  const shown = clientId.slice(0, maxClientIdInRecord)
+  desk.counters.refused.set(refused.code, (desk.counters.refused.get(refused.code) ?? 0) + 1)
+  desk.facts.tellLimited(`refused ${refused.code} ${transport.address} ${certificate?.fingerprint ?? ''} ${shown}`, {
+    kind: 'refused',
+    time: desk.ports.clock.now(),
+    code: refused.code,
+    message: refused.detail === undefined ? refused.message : `${refused.message} (${refused.detail})`,
+    address: transport.address,
+    listener: transport.kind,
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(refused.device === undefined ? {} : { device: refused.device }),
+    ...(shown === '' ? {} : { clientId: shown }),
+  })
+}

@@ -1,0 +1,64 @@
+import type { TlsOptions } from 'node:tls'
+import { limits } from '#base'
+import type { ServerTls } from './ports.ts'
+
+/**
+ * Suites that we speak. `minVersion` alone would still offer RSA key exchange and CBC in TLS 1.2; these are ECDHE with an AEAD only.
+ * The order is ours: AES-128-GCM first, the fastest on servers and on microcontrollers with an AES unit alike.
+ */
+export const ciphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
+/** Seconds that a TLS session may be resumed; every CONNECT asks the registry all the same. */
+const sessionTimeoutSeconds = 2 * 60 * 60
+
+/**
+ * How every listener speaks TLS: 1.2 or 1.3, a client certificate asked for and taken whatever it is. Deciding in the application
+ * lets us say who was refused and why; OpenSSL's own refusal is an anonymous reset, and self-signed leaves are legitimate here.
+ */
+export function tlsSettings(tls: ServerTls, ticketKeys: Buffer): TlsOptions {
+  return {
+    key: tls.key,
+    cert: tls.cert,
+    // Names for the CertificateRequest; verification is ours (`access`, `pki`).
+    ca: tls.clientCa,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    ciphers,
+    honorCipherOrder: true,
+    sessionTimeout: sessionTimeoutSeconds,
+    ticketKeys,
+    handshakeTimeout: limits.handshakeMs,
+  }
+}
+
+/** A stable code and a sentence for a handshake that failed, from what OpenSSL and Node say. */
+export function handshakeRefusal(error: NodeJS.ErrnoException & { readonly reason?: string }): {
+  readonly code: string
+  readonly message: string
+} {
+  const text = `${error.code ?? ''} ${error.reason ?? ''} ${error.message}`.toLowerCase()
+  if (/http request|wrong version number|packet length too long|bad record type|unknown protocol|record layer failure/.test(text))
+    return { code: 'gateway/plaintext', message: 'The peer did not speak TLS on a TLS port.' }
+  if (/unsupported protocol|version too low|inappropriate fallback|unsupported_protocol/.test(text))
+    return { code: 'gateway/tls-version', message: 'The peer offered no TLS version from 1.2 on.' }
+  if (/no shared cipher|no suitable|no_shared|handshake failure/.test(text))
+    return { code: 'gateway/tls-cipher', message: 'The peer offered no cipher suite that we speak.' }
+  if (/timeout/.test(text)) return { code: 'gateway/handshake-timeout', message: 'The TLS handshake did not finish in time.' }
+  if (/econnreset|socket hang up|epipe|before secure/.test(text))
+    return { code: 'gateway/handshake-aborted', message: 'The peer left during the TLS handshake.' }
+  if (/alert|unknown ca|certificate/.test(text))
+    return { code: 'gateway/peer-alert', message: 'The peer ended the TLS handshake: it does not accept our certificate.' }
+  return { code: 'gateway/handshake-failed', message: 'The TLS handshake failed.' }
+}
