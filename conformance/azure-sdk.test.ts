@@ -60,7 +60,7 @@ function checkAll(device: string, facts: readonly WatchedFact[], transport: stri
 
 test(`a stock device SDK, changed in host name and CA alone, sends ${count} messages over MQTT and over WebSocket; all are watched live and read back after a restart`, async (t) => {
   if (!(await mayBind(443))) return t.skip('port 443 may not be bound here, and the SDK takes no other for WebSocket')
-  await using hub = await HubProcess.open({ host, ports: { https: 443 }, arguments: ['--name', host] })
+  await using hub = await HubProcess.open({ host, ports: { https: 443 } })
   const overMqtt = await hub.addDevice('sdk-mqtt')
   const overWebSocket = await hub.addDevice('sdk-ws')
 
@@ -86,7 +86,7 @@ test(`a stock device SDK, changed in host name and CA alone, sends ${count} mess
 })
 
 function watchLive(hub: HubProcess, seen: (fact: WatchedFact) => void): Disposable & { ended(): boolean } {
-  const command = ['src/cli/main.ts', 'watch', '--json', '--from', 'start', '--url', `https://${host}:${hub.ports.console}`]
+  const command = ['src/cli/main.ts', 'watch', '--json', '--from', 'start']
   const child = spawn(process.execPath, command, { env: hub.environment, stdio: ['ignore', 'pipe', 'inherit'] })
   createInterface({ input: child.stdout }).on('line', (line) => seen(JSON.parse(line)))
   return {

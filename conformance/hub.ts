@@ -29,6 +29,7 @@ export type TestDevice = { readonly id: string; readonly cert: string; readonly 
 
 /** How a hub under test differs from the default. */
 export type HubOptions = {
+  /** Where devices find it; the console is on 127.0.0.1. */
   readonly host?: string
   readonly ports?: Partial<Ports>
   /** Put the data directory here (it must exist) instead of a fresh folder. */
@@ -141,7 +142,7 @@ export class HubProcess implements AsyncDisposable {
   /** One call of the control API as the operator of this machine. */
   api(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
     const credential = readFileSync(join(this.directory, 'cli.credential'), 'utf8').trim()
-    return callApi({ host: this.host, port: this.ports.console, ca: this.rootPem, credential }, method, path, body)
+    return callApi({ host: '127.0.0.1', port: this.ports.console, ca: this.rootPem, credential }, method, path, body)
   }
 
   /** Adds a device whose certificate the hub issues. */
@@ -160,9 +161,8 @@ export class HubProcess implements AsyncDisposable {
 
   /** Runs the `thingwall` command against this hub. */
   command(...words: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-    const where = this.host === '127.0.0.1' ? [] : ['--url', `https://${this.host}:${this.ports.console}`]
     return new Promise((resolve) => {
-      const child = spawn(process.execPath, [main, ...words, ...where], { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn(process.execPath, [main, ...words], { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] })
       let [stdout, stderr] = ['', '']
       child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text))
       child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))

@@ -69,7 +69,7 @@ function inspectImport(path: string, one: Import, test: boolean, packages: Packa
     .split('/')
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/')
-  if (one.lazy && `${roomOf(path)} -> ${name}` in optionalPackages) return undefined
+  if ((one.lazy || one.typeOnly) && `${roomOf(path)} -> ${name}` in optionalPackages) return undefined
   if (
     packages.release.has(name) ||
     (test && packages.development.has(name)) ||
