@@ -1,0 +1,50 @@
+import { type ExitCode, type Problem, exit } from './exit.ts'
+import type { Line } from './line.ts'
+import { styled } from './line.ts'
+import { list, maybe, object, text } from './shape.ts'
+
+/** The lines of a problem on stderr: what happened, why, fix. */
+export function problemLines(problem: Problem): readonly Line[] {
+  const lines: Line[] = [styled(['bold', 'red'], problem.what)]
+  const why = [problem.why, problem.code === undefined ? undefined : `(${problem.code})`].filter((part) => part !== undefined).join(' ')
+  if (why !== '') lines.push([styled('dim', '  why: '), why])
+  if (problem.fix !== undefined) lines.push([styled('dim', '  fix: '), problem.fix])
+  return lines
+}
+
+const shape = object({ title: maybe(text), detail: maybe(text), code: maybe(text), reasons: maybe(list(text)) })
+
+/** Reads a problem document of the hub (RFC 9457) under the exit code that its status means. */
+export function problemOf(what: string, status: number, body: unknown): Problem {
+  const isDocument = typeof body === 'object' && body !== null && !Array.isArray(body)
+  const { title, detail, code, reasons } = shape(isDocument ? body : {}, 'the problem')
+  const why = reasons?.join('; ') ?? detail ?? title ?? `the hub answered with status ${status}.`
+  return { exit: exitOf(status), what, why, code, fix: fixOf(status, code) }
+}
+
+function exitOf(status: number): ExitCode {
+  if (status === 401 || status === 403) return exit.denied
+  if (status === 404 || status === 410) return exit.notFound
+  if (status === 409 || status === 412) return exit.conflict
+  if (status === 400 || status === 413 || status === 415 || status === 422) return exit.usage
+  if (status === 502 || status === 503 || status === 504) return exit.unreachable
+  return exit.failed
+}
+
+const fixes: ReadonlyMap<string, string> = new Map([
+  ['hub/device-exists', 'choose another name, or show the one there with "thingwall device show NAME".'],
+  ['hub/device-unknown', 'list the devices with "thingwall device ls".'],
+  ['hub/sha1-thumbprint', 'give the SHA-256 thumbprint: openssl x509 -in cert.pem -noout -fingerprint -sha256'],
+])
+
+function fixOf(status: number, code: string | undefined): string {
+  const known = code === undefined ? undefined : fixes.get(code)
+  if (known !== undefined) return known
+  if (status === 401 || status === 403)
+    return 'run this command on the machine of the hub, as the user that runs it; a restarted hub has a new credential, so run it again.'
+  if (status === 404 || status === 410) return 'check the name: "thingwall device ls" lists what there is.'
+  if (status === 409 || status === 412) return 'look at what stands there now and run the command again.'
+  if (status === 429) return 'wait a minute and run the command again.'
+  if (status >= 500) return 'look at what the hub says where it runs; "thingwall doctor" looks for causes.'
+  return 'see --help of this command for what it takes.'
+}
