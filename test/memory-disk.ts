@@ -33,6 +33,7 @@ export class MemoryDisk implements Disk {
   /** Operations that were made to fail. */
   failures = 0
   readonly modes = new Map<string, number>()
+  #dead = false
   readonly #random: SeededRandom
   #nodes = new Map<string, Node>()
   /** Names that would survive a crash. */
@@ -110,8 +111,9 @@ export class MemoryDisk implements Disk {
     this.#durable.delete(path)
   }
 
-  /** The disk after the process was killed: everything the system had taken is there. The old disk must not be used any more. */
+  /** The disk after the process was killed: everything the system had taken is there. This one answers nobody any more. */
   afterKill(): MemoryDisk {
+    this.#dead = true
     const next = this.#successor()
     const copies = new Map<Node, Node>()
     const copyOf = (node: Node): Node => {
@@ -126,6 +128,7 @@ export class MemoryDisk implements Disk {
 
   /** The disk after the plug was pulled: synced bytes, and of the others whatever part the drive happened to have written. */
   afterCrash(): MemoryDisk {
+    this.#dead = true
     const next = this.#successor()
     const names = new Map(this.#durable)
     for (const [path, node] of this.#nodes) if (!names.has(path) && this.#random.integer(2) === 0) names.set(path, node)
@@ -201,6 +204,7 @@ export class MemoryDisk implements Disk {
   }
 
   #isDue(): boolean {
+    if (this.#dead) throw new DiskFault('EIO', 'the process that asks is dead')
     this.operations++
     const due = --this.failAt === 0 || (this.failAlways && this.failAt < 0)
     if (due) this.failures++

@@ -18,7 +18,7 @@ export class Pending {
   bytes = 0
   readonly #maxBytes: number
   readonly #spare: Buffer[] = []
-  #full: Batch[] = []
+  readonly #full: Batch[] = []
   #current: Batch
 
   constructor(first: Offset, maxBytes: number) {
@@ -47,15 +47,10 @@ export class Pending {
     return at + frameBytes
   }
 
-  /** Everything that waits, in order; from here on new records gather apart. */
-  take(): readonly Batch[] {
-    const taken = this.#full
-    if (this.#current.count > 0) {
-      taken.push(this.#current)
-      this.#current = this.#fresh()
-    }
-    this.#full = []
-    return taken
+  /** The oldest of what waits, at most `max` batches, in order; new records gather apart from them. */
+  take(max: number): readonly Batch[] {
+    if (this.#full.length < max && this.#current.count > 0) this.#next()
+    return this.#full.splice(0, max)
   }
 
   /** Gives the buffers of batches back that are on disk. */

@@ -29,6 +29,8 @@ const defaultSegmentBytes = 64 * 1024 * 1024
 const firstRetryMs = 50
 const maxRetryMs = 1_000
 const retentionEveryMs = 60_000
+/** A flush takes at most this many batches (1 MiB each), so that encrypting it does not hold up the loop. */
+const maxFlushBatches = 4
 
 /**
  * Opens the journal in `directory`, made if missing, and settles what the last run has left. Resolves also when the disk is full: see
@@ -72,6 +74,8 @@ class SegmentJournal implements Journal {
   #overfull = false
   #scheduled = false
   #running: Promise<void> | undefined
+  /** The first flush has succeeded. Recovery relies on it to hold all that was recovered, however much that is. */
+  #settled = false
   #closing = false
   /** Closing has dropped a flush: nothing behind it may be written, or the offsets would have a hole. */
   #gaveUp = false
@@ -200,7 +204,7 @@ class SegmentJournal implements Journal {
     this.#cancelRetention()
     this.#wake()
     await this.#running
-    if (!this.#gaveUp && this.end > this.#durableEnd) await this.#run()
+    while (!this.#gaveUp && this.end > this.#durableEnd) await this.#run()
     for (const waiter of this.#waiters.splice(0)) waiter.reject(closed())
     await this.#writer.roll()
     await this.#reader.close()
@@ -216,7 +220,7 @@ class SegmentJournal implements Journal {
 
   async #run(): Promise<void> {
     if (this.#running !== undefined) return this.#running
-    this.#running = this.#flush(this.#pending.take()).finally(() => {
+    this.#running = this.#flush(this.#pending.take(this.#settled ? maxFlushBatches : Infinity)).finally(() => {
       this.#running = undefined
       if (this.end > this.#durableEnd && !this.#closing) this.#schedule()
     })
@@ -244,6 +248,7 @@ class SegmentJournal implements Journal {
     this.#reader.offer(batches)
     this.#pending.release(batches)
     this.#durableEnd = last.first + last.count
+    this.#settled = true
     this.#announce()
     const { segments } = this.#recovered.catalog
     if (segments.at(-1) !== this.#newest) void this.#retain()
