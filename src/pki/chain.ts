@@ -75,10 +75,12 @@ function vouches(issuer: Certificate, child: Certificate, below: number, search:
   if (!strong.ok) return strong
   if (!child.signatureAlgorithm)
     return refuse('pki/weak-signature', 'The certificate is signed with an algorithm that is not accepted.', child.subject.text)
+  if (proven.get(child)?.has(issuer)) return ok(undefined)
   if (search.signaturesLeft-- <= 0) return refuse('pki/chain-too-costly', 'Too many certificates in the chain could be its issuers.')
   const key = keyOf(issuer)
   if (!key || !verifySignature(child.signatureAlgorithm, key, child.tbs, child.signature))
     return refuse('pki/bad-signature', 'The signature on the certificate is not the one of its issuer.', detail)
+  proven.set(child, (proven.get(child) ?? new WeakSet()).add(issuer))
   return ok(undefined)
 }
 
@@ -93,6 +95,8 @@ function fitsAsClient(leaf: Certificate): Result<unknown> {
   return refuseWeakKey(leaf.publicKey)
 }
 
+// Our own issuers are the same objects every time: what the root signed is verified once.
+const proven = new WeakMap<Certificate, WeakSet<Certificate>>()
 const imported = new WeakMap<Certificate, KeyObject>()
 
 // Importing costs as much as verifying, and the same few issuers are asked every time.
