@@ -49,7 +49,11 @@ const app = createRoute({
   },
 })
 
-const live = createRoute({ getParentRoute: () => app, path: '/', component: lazyRouteComponent(() => import('./pages/live.tsx'), 'LivePage') })
+const live = createRoute({
+  getParentRoute: () => app,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/live.tsx'), 'LivePage'),
+})
 
 const devices = createRoute({
   getParentRoute: () => app,
@@ -69,23 +73,43 @@ const device = createRoute({
 })
 
 // Not under /devices: a device may be called "add".
-const add = createRoute({ getParentRoute: () => app, path: '/add', component: lazyRouteComponent(() => import('./pages/add.tsx'), 'AddPage') })
+const add = createRoute({
+  getParentRoute: () => app,
+  path: '/add',
+  component: lazyRouteComponent(() => import('./pages/add.tsx'), 'AddPage'),
+})
 
-const checks = createRoute({ getParentRoute: () => app, path: '/checks', component: lazyRouteComponent(() => import('./pages/checks.tsx'), 'ChecksPage') })
+const checks = createRoute({
+  getParentRoute: () => app,
+  path: '/checks',
+  component: lazyRouteComponent(() => import('./pages/checks.tsx'), 'ChecksPage'),
+})
 
 const explain = createRoute({
   getParentRoute: () => app,
   path: '/explain',
   validateSearch: (search: Record<string, unknown>): { device?: string; action?: string; topic?: string } => {
     const [device, action, topic] = [text(search['device']), text(search['action']), text(search['topic'])]
-    return { ...(device === undefined ? {} : { device }), ...(action === undefined ? {} : { action }), ...(topic === undefined ? {} : { topic }) }
+    return {
+      ...(device === undefined ? {} : { device }),
+      ...(action === undefined ? {} : { action }),
+      ...(topic === undefined ? {} : { topic }),
+    }
   },
   component: lazyRouteComponent(() => import('./pages/explain.tsx'), 'ExplainPage'),
 })
 
-const audit = createRoute({ getParentRoute: () => app, path: '/audit', component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage') })
+const audit = createRoute({
+  getParentRoute: () => app,
+  path: '/audit',
+  component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage'),
+})
 
-const about = createRoute({ getParentRoute: () => app, path: '/about', component: lazyRouteComponent(() => import('./pages/about.tsx'), 'AboutPage') })
+const about = createRoute({
+  getParentRoute: () => app,
+  path: '/about',
+  component: lazyRouteComponent(() => import('./pages/about.tsx'), 'AboutPage'),
+})
 
 /** All pages and who may see them. */
 export const router = createRouter({

@@ -44,8 +44,12 @@ export const signOut = (): Promise<unknown> => send('POST', '/api/v1/sign-out')
 export const fetchHub = (): Promise<HubState> => send('GET', '/api/v1/hub')
 
 /** One page of devices. `after` is the cursor of the page before. */
-export const fetchDevices = (query: { after?: string | undefined; limit: number; search?: string | undefined; status?: string | undefined }): Promise<DevicePage> =>
-  send('GET', withQuery('/api/v1/devices', query))
+export const fetchDevices = (query: {
+  after?: string | undefined
+  limit: number
+  search?: string | undefined
+  status?: string | undefined
+}): Promise<DevicePage> => send('GET', withQuery('/api/v1/devices', query))
 
 /** One device with its connections and certificates. */
 export const fetchDevice = (id: string): Promise<DeviceDetail> => send('GET', devicePath(id))
@@ -54,7 +58,8 @@ export const fetchDevice = (id: string): Promise<DeviceDetail> => send('GET', de
 export const addDevice = (spec: DeviceSpec): Promise<AddedDevice> => send('POST', '/api/v1/devices', { body: spec })
 
 /** Starts adding many; the answer is a stream of JSON lines. */
-export const addMany = (spec: BulkSpec, signal: AbortSignal): Promise<Response> => request('POST', '/api/v1/devices/bulk', { body: spec, signal })
+export const addMany = (spec: BulkSpec, signal: AbortSignal): Promise<Response> =>
+  request('POST', '/api/v1/devices/bulk', { body: spec, signal })
 
 /** Enables or disables a device. The receipt says which sessions ended. */
 export const changeDevice = (
@@ -76,7 +81,8 @@ export const issueCertificate = (id: string, csr?: string): Promise<{ certificat
   send('POST', `${devicePath(id)}/certificates`, { body: csr === undefined ? {} : { csr } })
 
 /** The certificates of a device. */
-export const fetchCertificates = (id: string): Promise<{ certificates: readonly Certificate[] }> => send('GET', `${devicePath(id)}/certificates`)
+export const fetchCertificates = (id: string): Promise<{ certificates: readonly Certificate[] }> =>
+  send('GET', `${devicePath(id)}/certificates`)
 
 /** A device's history, newest first, before an offset. */
 export const fetchTimeline = (id: string, before: number | string | undefined, limit: number): Promise<Timeline> =>
@@ -96,7 +102,8 @@ export const fetchChecks = (): Promise<CheckRun> => send('GET', '/api/v1/checks'
 export const runChecks = (): Promise<CheckRun> => send('POST', '/api/v1/checks/run', { body: {} })
 
 /** A page of the audit log. */
-export const fetchAudit = (after: number | undefined, limit: number): Promise<AuditPage> => send('GET', withQuery('/api/v1/audit', { after, limit }))
+export const fetchAudit = (after: number | undefined, limit: number): Promise<AuditPage> =>
+  send('GET', withQuery('/api/v1/audit', { after, limit }))
 
 /** The hub's root certificate in PEM. */
 export async function fetchRoot(): Promise<string> {

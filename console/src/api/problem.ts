@@ -17,11 +17,7 @@ export function problemOf(status: number, body: unknown): Problem {
     const value: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined
     return typeof value === 'string' && value !== '' ? value : undefined
   }
-  return new Problem(
-    text('code') ?? `http/${status}`,
-    status,
-    text('detail') ?? text('title') ?? `The hub answered with status ${status}.`,
-  )
+  return new Problem(text('code') ?? `http/${status}`, status, text('detail') ?? text('title') ?? `The hub answered with status ${status}.`)
 }
 
 /** The problem behind anything thrown. Network failures become `console/unreachable`. */

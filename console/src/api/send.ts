@@ -18,7 +18,11 @@ async function bodyOf(response: Response): Promise<unknown> {
 }
 
 /** One request to the hub. Refusals and silence are thrown as {@link Problem}; a lost session also tells the shell. */
-export async function request(method: string, path: string, options: { body?: unknown; ifMatch?: string; signal?: AbortSignal } = {}): Promise<Response> {
+export async function request(
+  method: string,
+  path: string,
+  options: { body?: unknown; ifMatch?: string; signal?: AbortSignal } = {},
+): Promise<Response> {
   const headers = new Headers({ accept: 'application/json' })
   if (options.body !== undefined) headers.set('content-type', 'application/json')
   if (method !== 'GET' && csrf !== undefined) headers.set('x-thingwall-csrf', csrf)
@@ -39,6 +43,10 @@ export async function request(method: string, path: string, options: { body?: un
 }
 
 /** One request whose answer is JSON of the shape the contract gives for that route. */
-export async function send<T>(method: string, path: string, options: { body?: unknown; ifMatch?: string; signal?: AbortSignal } = {}): Promise<T> {
+export async function send<T>(
+  method: string,
+  path: string,
+  options: { body?: unknown; ifMatch?: string; signal?: AbortSignal } = {},
+): Promise<T> {
   return (await bodyOf(await request(method, path, options))) as T
 }

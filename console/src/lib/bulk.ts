@@ -1,7 +1,12 @@
 /** A line of the answer to a bulk add. */
 export type BulkLine =
   | { readonly kind: 'progress'; readonly done: number; readonly total: number }
-  | { readonly kind: 'device'; readonly device: string; readonly certificatePem: string | undefined; readonly privateKeyPem: string | undefined }
+  | {
+      readonly kind: 'device'
+      readonly device: string
+      readonly certificatePem: string | undefined
+      readonly privateKeyPem: string | undefined
+    }
   | { readonly kind: 'done'; readonly added: number; readonly failed: number }
   | { readonly kind: 'error'; readonly text: string }
 
@@ -22,7 +27,7 @@ export function parseBulkLine(text: string): BulkLine {
     const found = field(name)
     return typeof found === 'string' ? found : undefined
   }
-  switch (word('kind')) {
+  switch (word('kind') ?? '') {
     case 'progress':
       return { kind: 'progress', done: number('done'), total: number('total') }
     case 'done':

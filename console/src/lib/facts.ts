@@ -1,3 +1,4 @@
+import { bytes, duration } from './format.ts'
 import type { Fact } from '../api/types.ts'
 
 /** How a kind of fact is coloured: what went well, what was stopped, what merely happened. */
@@ -40,12 +41,51 @@ export function pairsOf(fact: Fact, name: 'properties' | 'system'): readonly (re
   return Object.entries(value).map(([key, inner]) => [key, fieldText(inner)] as const)
 }
 
+/** A field of a fact as a word; missing ones are empty. */
+function word(fact: Fact, name: string): string {
+  const value = fact[name]
+  return value === undefined || value === null ? '' : fieldText(value)
+}
+
+function size(fact: Fact, name: string): string {
+  const value = fact[name]
+  return typeof value === 'number' ? bytes(value) : ''
+}
+
+/** Sentences for the kinds an operator meets every day; the others list their fields. */
+const sentences: Readonly<Record<string, (fact: Fact) => string>> = {
+  connected: (fact) => {
+    const tls = fact['tls']
+    const version: unknown = typeof tls === 'object' && tls !== null ? Reflect.get(tls, 'version') : ''
+    return `over ${word(fact, 'transport')}, MQTT ${fact['mqttVersion'] === 5 ? '5' : '3.1.1'}, ${String(version)}, from ${word(fact, 'address')}`
+  },
+  disconnected: (fact) => {
+    const ms = fact['durationMs']
+    const after = typeof ms === 'number' ? ` after ${duration(ms)}` : ''
+    return `${word(fact, 'reason')}${after}, ${size(fact, 'bytesIn')} in, ${size(fact, 'bytesOut')} out`
+  },
+  denied: (fact) => {
+    const times = fact['count']
+    return `${word(fact, 'action')} ${word(fact, 'topic')} · ${word(fact, 'code')}${typeof times === 'number' && times > 1 ? ` · ${times} times` : ''}`
+  },
+  refused: (fact) => `${word(fact, 'message')} · ${word(fact, 'code')} · from ${word(fact, 'address')}`,
+  'session-closed': (fact) =>
+    `closed ${word(fact, 'closed')} of ${word(fact, 'sessions')} in ${word(fact, 'durationMs')} ms · ${word(fact, 'reason')} · by ${word(fact, 'actor')}`,
+  'device-created': (fact) => `by ${word(fact, 'actor')}`,
+  'device-deleted': (fact) => `by ${word(fact, 'actor')}`,
+  'device-changed': (fact) => `${[fact['changes']].flat().join(', ')} · by ${word(fact, 'actor')}`,
+  'certificate-issued': (fact) => `serial ${word(fact, 'serial').slice(0, 16)} · by ${word(fact, 'actor')}`,
+  revoked: (fact) => `${word(fact, 'reason')} · by ${word(fact, 'actor')}`,
+}
+
 /** One line that says what the fact is about. */
 export function summaryOf(fact: Fact): string {
   const body = bodyText(fact)
   if (body !== undefined) return body.length > 200 ? `${body.slice(0, 200)}…` : body
+  const sentence = sentences[fact.kind]
+  if (sentence !== undefined) return sentence(fact).slice(0, 240)
   const topic = text(fact['topic'])
-  const words = ownFields(fact).map(([name, value]) => (name === 'reason' || name === 'code' ? value : `${name} ${value}`))
+  const words = ownFields(fact).map(([name, value]) => `${name} ${value}`)
   return [...(topic === undefined ? [] : [topic]), ...words].join(' · ').slice(0, 240)
 }
 

@@ -42,13 +42,32 @@ export function zip(files: readonly ZipFile[]): Uint8Array<ArrayBuffer>[] {
     const name = encoder.encode(file.name)
     const data = encoder.encode(file.text)
     // Version 2.0, UTF-8 flag, stored, 1980-01-01 00:00, then sizes: a fixed date keeps archives reproducible.
-    const shared = [[20, 2], [0x0800, 2], [0, 2], [0, 2], [0x21, 2], [crc32(data), 4], [data.length, 4], [data.length, 4], [name.length, 2], [0, 2]] as const
+    const shared = [
+      [20, 2],
+      [0x0800, 2],
+      [0, 2],
+      [0, 2],
+      [0x21, 2],
+      [crc32(data), 4],
+      [data.length, 4],
+      [data.length, 4],
+      [name.length, 2],
+      [0, 2],
+    ] as const
     const local = header(0x04034b50, shared)
     directory.push(header(0x02014b50, [[20, 2], ...shared, [0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]]), name)
     parts.push(local, name, data)
     offset += local.length + name.length + data.length
   }
   const size = directory.reduce((sum, part) => sum + part.length, 0)
-  const end = header(0x06054b50, [[0, 2], [0, 2], [files.length, 2], [files.length, 2], [size, 4], [offset, 4], [0, 2]])
+  const end = header(0x06054b50, [
+    [0, 2],
+    [0, 2],
+    [files.length, 2],
+    [files.length, 2],
+    [size, 4],
+    [offset, 4],
+    [0, 2],
+  ])
   return [...parts, ...directory, end]
 }

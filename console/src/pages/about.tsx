@@ -13,7 +13,11 @@ export function AboutPage() {
     return (
       <div className="page">
         <PageHead title="About this hub" />
-        {query.error === null ? <Skeleton rows={8} label="Loading" /> : <ProblemNote error={query.error} retry={() => void query.refetch()} />}
+        {query.error === null ? (
+          <Skeleton rows={8} label="Loading" />
+        ) : (
+          <ProblemNote error={query.error} retry={() => void query.refetch()} />
+        )}
       </div>
     )
   const { journal } = hub
@@ -33,14 +37,21 @@ export function AboutPage() {
               ],
             ]}
           />
-          <p className="quiet">Compare the fingerprint with what npm start printed before you trust the certificate. How to trust it on each system:</p>
+          <p className="quiet">
+            Compare the fingerprint with what npm start printed before you trust the certificate. How to trust it on each system:
+          </p>
           <CodeBlock text="npx thingwall trust" what="trust command" />
         </Panel>
         <Panel title="Hub">
           <Facts
             pairs={[
               ['Names', hub.hostNames.join(', ')],
-              ['Started', <span key="started"><Ago at={hub.startedAt} />, {dateTime(hub.startedAt)}</span>],
+              [
+                'Started',
+                <span key="started">
+                  <Ago at={hub.startedAt} />, {dateTime(hub.startedAt)}
+                </span>,
+              ],
               ['Memory', bytes(hub.memory.rss)],
               ['Devices', count(hub.devices)],
               ['Connections', count(hub.connections)],
@@ -62,7 +73,7 @@ export function AboutPage() {
                 {hub.listeners.map((listener) => (
                   <tr key={`${listener.host}:${listener.port}`}>
                     <th scope="row">
-                      <code>
+                      <code className="nowrap">
                         {listener.host}:{listener.port}
                       </code>
                     </th>

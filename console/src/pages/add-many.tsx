@@ -108,7 +108,14 @@ export function AddMany() {
         <div className="field-row">
           <label className="field">
             <span>Prefix</span>
-            <input value={prefix} required maxLength={120} spellCheck={false} placeholder="pump-" onChange={(event) => setPrefix(event.target.value)} />
+            <input
+              value={prefix}
+              required
+              maxLength={120}
+              spellCheck={false}
+              placeholder="pump-"
+              onChange={(event) => setPrefix(event.target.value)}
+            />
           </label>
           <label className="field">
             <span>How many</span>
@@ -137,7 +144,14 @@ export function AddMany() {
           </label>
           <label className="field">
             <span>or its text</span>
-            <textarea rows={8} required value={csv} spellCheck={false} placeholder={'id\npump-1\npump-2'} onChange={(event) => setCsv(event.target.value)} />
+            <textarea
+              rows={8}
+              required
+              value={csv}
+              spellCheck={false}
+              placeholder={'id\npump-1\npump-2'}
+              onChange={(event) => setCsv(event.target.value)}
+            />
           </label>
         </>
       )}

@@ -79,14 +79,28 @@ export function AddOne({ done }: { readonly done: (added: AddedDevice) => void }
       {way === 'csr' ? (
         <label className="field">
           <span>Certificate signing request</span>
-          <textarea rows={8} required value={csr} spellCheck={false} placeholder="-----BEGIN CERTIFICATE REQUEST-----" onChange={(event) => setCsr(event.target.value)} />
+          <textarea
+            rows={8}
+            required
+            value={csr}
+            spellCheck={false}
+            placeholder="-----BEGIN CERTIFICATE REQUEST-----"
+            onChange={(event) => setCsr(event.target.value)}
+          />
         </label>
       ) : null}
       {way === 'thumbprint' ? (
         <>
           <label className="field">
             <span>Primary thumbprint</span>
-            <input value={primary} required spellCheck={false} autoComplete="off" placeholder="64 hexadecimal digits, colons allowed" onChange={(event) => setPrimary(event.target.value)} />
+            <input
+              value={primary}
+              required
+              spellCheck={false}
+              autoComplete="off"
+              placeholder="64 hexadecimal digits, colons allowed"
+              onChange={(event) => setPrimary(event.target.value)}
+            />
             <span className="hint">
               <code>openssl x509 -in device.pem -noout -fingerprint -sha256</code>
             </span>

@@ -38,7 +38,8 @@ function Files({ added, saved }: { readonly added: AddedDevice; readonly saved: 
     >
       {added.privateKeyPem ? (
         <p className="warning">
-          <strong>The private key exists only on this page.</strong> The hub has not kept it. Download it now; when it is lost, issue a new certificate.
+          <strong>The private key exists only on this page.</strong> The hub has not kept it. Download it now; when it is lost, issue a new
+          certificate.
         </p>
       ) : null}
       <ul className="file-list">
@@ -79,7 +80,7 @@ export function Added({ added, another }: { readonly added: AddedDevice; readonl
 
   // Leaving would lose the only copy of the key.
   useEffect(() => {
-    if (saved) return
+    if (saved) return undefined
     const warn = (event: BeforeUnloadEvent): void => event.preventDefault()
     window.addEventListener('beforeunload', warn)
     return () => window.removeEventListener('beforeunload', warn)
@@ -106,7 +107,8 @@ export function Added({ added, another }: { readonly added: AddedDevice; readonl
         />
         {connection.mqttPort === 8883 ? null : (
           <p className="quiet">
-            <Badge tone="warn">port {connection.mqttPort}</Badge> The SDKs always use port 8883: start the hub on it, or forward it, for the programs below.
+            <Badge tone="warn">port {connection.mqttPort}</Badge> The SDKs always use port 8883: start the hub on it, or forward it, for the
+            programs below.
           </p>
         )}
         <Tabs

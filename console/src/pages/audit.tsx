@@ -20,9 +20,21 @@ function Row({ record }: { readonly record: AuditRecord }) {
         <td>
           <code>{record.resource}</code>
         </td>
-        <td>{record.outcome === 'done' || record.outcome === 'ok' || record.outcome === 'allowed' ? <span className="quiet">{record.outcome}</span> : <Badge tone="warn">{record.outcome}</Badge>}</td>
         <td>
-          <button type="button" className="button button-small button-bare" aria-expanded={open} aria-label={`Details of record ${record.sequence}`} onClick={() => setOpen(!open)}>
+          {record.outcome === 'done' || record.outcome === 'ok' || record.outcome === 'allowed' ? (
+            <span className="quiet">{record.outcome}</span>
+          ) : (
+            <Badge tone="warn">{record.outcome}</Badge>
+          )}
+        </td>
+        <td>
+          <button
+            type="button"
+            className="button button-small button-bare"
+            aria-expanded={open}
+            aria-label={`Details of record ${record.sequence}`}
+            onClick={() => setOpen(!open)}
+          >
             {open ? 'Less' : 'More'}
           </button>
         </td>
@@ -32,9 +44,22 @@ function Row({ record }: { readonly record: AuditRecord }) {
           <td colSpan={7}>
             <Facts
               pairs={[
-                ['Detail', <code key="detail">{record.detail === null || record.detail === undefined ? 'none' : fieldText(record.detail)}</code>],
-                ['Hash', <code key="hash" className="wrap-code">{record.hash}</code>],
-                ['Previous hash', <code key="previous" className="wrap-code">{record.previousHash}</code>],
+                [
+                  'Detail',
+                  <code key="detail">{record.detail === null || record.detail === undefined ? 'none' : fieldText(record.detail)}</code>,
+                ],
+                [
+                  'Hash',
+                  <code key="hash" className="wrap-code">
+                    {record.hash}
+                  </code>,
+                ],
+                [
+                  'Previous hash',
+                  <code key="previous" className="wrap-code">
+                    {record.previousHash}
+                  </code>,
+                ],
               ]}
             />
           </td>
@@ -63,7 +88,9 @@ export function AuditPage() {
       {verified === false ? (
         <div className="problem" role="alert">
           <p className="problem-title">A record does not follow from the one before it.</p>
-          <p>Someone changed the log outside of the hub. Compare it with a backup: npx thingwall audit --verify names the first bad record.</p>
+          <p>
+            Someone changed the log outside of the hub. Compare it with a backup: npx thingwall audit --verify names the first bad record.
+          </p>
         </div>
       ) : null}
       {query.error !== null && pages === undefined ? <ProblemNote error={query.error} retry={() => void query.refetch()} /> : null}

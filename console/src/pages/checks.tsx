@@ -16,7 +16,11 @@ const weights = ['critical', 'high', 'medium', 'low', 'info']
 
 /** Failing first, then what could not be seen; within a verdict the gravest first. */
 function byNeed(a: Control, b: Control): number {
-  return order.indexOf(a.verdict) - order.indexOf(b.verdict) || weights.indexOf(a.severity) - weights.indexOf(b.severity) || a.control.localeCompare(b.control)
+  return (
+    order.indexOf(a.verdict) - order.indexOf(b.verdict) ||
+    weights.indexOf(a.severity) - weights.indexOf(b.severity) ||
+    a.control.localeCompare(b.control)
+  )
 }
 
 function Running() {
@@ -67,7 +71,12 @@ export function ChecksPage() {
   const controls = query.data?.controls ?? []
   const text = wanted.trim().toLowerCase()
   const shown = controls
-    .filter((each) => (only === '' || each.verdict === only) && (text === '' || `${each.control} ${each.title} ${each.reason} ${each.recommendation} ${each.serves.join(' ')}`.toLowerCase().includes(text)))
+    .filter(
+      (each) =>
+        (only === '' || each.verdict === only) &&
+        (text === '' ||
+          `${each.control} ${each.title} ${each.reason} ${each.recommendation} ${each.serves.join(' ')}`.toLowerCase().includes(text)),
+    )
     .toSorted(byNeed)
   const tally = (verdict: Verdict): number => controls.filter((each) => each.verdict === verdict).length
   const ranAt = query.data?.ranAt ?? null
@@ -105,7 +114,13 @@ export function ChecksPage() {
         </fieldset>
         <label className="inline-field grow">
           <span>Search</span>
-          <input type="search" data-search="" value={wanted} placeholder="control, clause or word" onChange={(event) => setWanted(event.target.value)} />
+          <input
+            type="search"
+            data-search=""
+            value={wanted}
+            placeholder="control, clause or word"
+            onChange={(event) => setWanted(event.target.value)}
+          />
         </label>
       </div>
       {query.error !== null && query.data === undefined ? <ProblemNote error={query.error} retry={() => void query.refetch()} /> : null}

@@ -11,8 +11,8 @@ function FindingView({ finding }: { readonly finding: Finding }) {
   return (
     <li>
       <p>
-        <Badge tone={finding.verdict === 'fail' ? 'bad' : finding.verdict === 'unknown' ? 'warn' : 'quiet'}>{finding.verdict}</Badge> {finding.subject.kind}{' '}
-        <code>{finding.subject.id}</code>
+        <Badge tone={finding.verdict === 'fail' ? 'bad' : finding.verdict === 'unknown' ? 'warn' : 'quiet'}>{finding.verdict}</Badge>{' '}
+        {finding.subject.kind} <code>{finding.subject.id}</code>
       </p>
       <Facts pairs={[...pair('Reason', finding.reason), ...pair('Observed', finding.observed), ...pair('Expected', finding.expected)]} />
     </li>

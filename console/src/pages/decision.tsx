@@ -4,7 +4,10 @@ import { Badge } from '../ui/parts.tsx'
 /** An answer of the decision engine: yes or no, the rule, why, and the smallest change that would turn a no into a yes. */
 export function DecisionView({ decision }: { readonly decision: Decision }) {
   return (
-    <div className={decision.allowed ? 'decision decision-yes' : 'decision decision-no'} data-decision={decision.allowed ? 'allowed' : 'denied'}>
+    <div
+      className={decision.allowed ? 'decision decision-yes' : 'decision decision-no'}
+      data-decision={decision.allowed ? 'allowed' : 'denied'}
+    >
       <p className="decision-head">
         <Badge tone={decision.allowed ? 'ok' : 'bad'}>{decision.allowed ? 'allowed' : 'denied'}</Badge>
         <span>
@@ -36,7 +39,8 @@ export function DecisionView({ decision }: { readonly decision: Decision }) {
               <ul className="plain-list">
                 {decision.checked.map((rule) => (
                   <li key={rule.rule}>
-                    <code>{rule.rule}</code> {rule.matched ? 'matches' : 'does not match'}: <code>{[rule.topics].flat().join(', ') || 'no topic'}</code>
+                    <code>{rule.rule}</code> {rule.matched ? 'matches' : 'does not match'}:{' '}
+                    <code>{[rule.topics].flat().join(', ') || 'no topic'}</code>
                   </li>
                 ))}
               </ul>

@@ -68,7 +68,11 @@ export function DeviceActions({ device, told }: { readonly device: Device; reado
           Disable…
         </button>
       ) : (
-        <button type="button" className="button" onClick={() => void enable().catch((error: unknown) => announce(error instanceof Error ? error.message : 'Not enabled.'))}>
+        <button
+          type="button"
+          className="button"
+          onClick={() => void enable().catch((error: unknown) => announce(error instanceof Error ? error.message : 'Not enabled.'))}
+        >
           Enable
         </button>
       )}

@@ -74,7 +74,9 @@ export function CertificatePanel({ detail }: { readonly detail: DeviceDetail }) 
   return (
     <Panel title="Certificate" aside={current === undefined ? undefined : verdict(current, now)}>
       {current === undefined ? (
-        <Empty title={device.authentication.type === 'selfSigned' ? 'It brings a certificate of its own.' : 'No certificate was issued yet.'} />
+        <Empty
+          title={device.authentication.type === 'selfSigned' ? 'It brings a certificate of its own.' : 'No certificate was issued yet.'}
+        />
       ) : (
         <>
           <LifeBar certificate={current} now={now} />
@@ -83,8 +85,15 @@ export function CertificatePanel({ detail }: { readonly detail: DeviceDetail }) 
               ['Subject', <code key="subject">{current.subject}</code>],
               ['Issuer', <code key="issuer">{current.issuer}</code>],
               ['Serial', <code key="serial">{current.serial}</code>],
-              ['SHA-256', <code key="print" className="wrap-code">{fingerprint(current.fingerprintSha256)}</code>],
-              ...(current.revokedAt === undefined || current.revokedAt === null ? [] : [['Revoked', `${dateTime(current.revokedAt)}${current.reason ? `, ${current.reason}` : ''}`] as const]),
+              [
+                'SHA-256',
+                <code key="print" className="wrap-code">
+                  {fingerprint(current.fingerprintSha256)}
+                </code>,
+              ],
+              ...(current.revokedAt === undefined || current.revokedAt === null
+                ? []
+                : [['Revoked', `${dateTime(current.revokedAt)}${current.reason ? `, ${current.reason}` : ''}`] as const]),
             ]}
           />
         </>

@@ -10,7 +10,15 @@ const inks = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-
 const fieldsAtFirst = 3
 const rowsShown = 50
 
-function Field({ name, ink, points }: { readonly name: string; readonly ink: string; readonly points: readonly { readonly time: number; readonly fields: ReadonlyMap<string, number> }[] }) {
+function Field({
+  name,
+  ink,
+  points,
+}: {
+  readonly name: string
+  readonly ink: string
+  readonly points: readonly { readonly time: number; readonly fields: ReadonlyMap<string, number> }[]
+}) {
   const columns = toColumns(points, [name])
   const values = points.flatMap((point) => point.fields.get(name) ?? [])
   const [low, high, last] = [Math.min(...values), Math.max(...values), values[0] ?? 0]
@@ -23,7 +31,12 @@ function Field({ name, ink, points }: { readonly name: string; readonly ink: str
           {measure(low)} to {measure(high)}
         </span>
       </figcaption>
-      <Plot columns={columns} series={[{ label: name, ink, dots: values.length < 80 }]} height={136} summary={`${name}: last ${measure(last)}, from ${measure(low)} to ${measure(high)} in ${plural(values.length, 'message')}.`} />
+      <Plot
+        columns={columns}
+        series={[{ label: name, ink, dots: values.length < 80 }]}
+        height={136}
+        summary={`${name}: last ${measure(last)}, from ${measure(low)} to ${measure(high)} in ${plural(values.length, 'message')}.`}
+      />
     </figure>
   )
 }

@@ -54,7 +54,11 @@ export function DevicePage() {
       <div className="page">
         <PageHead title={id} lead={<Link to="/devices">Devices</Link>} />
         {receipt === null ? null : <Receipt text={receipt} />}
-        {query.error === null ? <Skeleton rows={10} label="Loading the device" /> : <ProblemNote error={query.error} retry={() => void query.refetch()} />}
+        {query.error === null ? (
+          <Skeleton rows={10} label="Loading the device" />
+        ) : (
+          <ProblemNote error={query.error} retry={() => void query.refetch()} />
+        )}
       </div>
     )
   const { device } = detail
@@ -80,10 +84,24 @@ export function DevicePage() {
             pairs={[
               ['Authentication', authenticationText(device)],
               ...(authentication.type === 'selfSigned' && authentication.primaryThumbprint !== null
-                ? [['Primary thumbprint', <code key="p" className="wrap-code">{fingerprint(authentication.primaryThumbprint)}</code>] as const]
+                ? [
+                    [
+                      'Primary thumbprint',
+                      <code key="p" className="wrap-code">
+                        {fingerprint(authentication.primaryThumbprint)}
+                      </code>,
+                    ] as const,
+                  ]
                 : []),
               ...(authentication.type === 'selfSigned' && authentication.secondaryThumbprint !== null
-                ? [['Secondary thumbprint', <code key="s" className="wrap-code">{fingerprint(authentication.secondaryThumbprint)}</code>] as const]
+                ? [
+                    [
+                      'Secondary thumbprint',
+                      <code key="s" className="wrap-code">
+                        {fingerprint(authentication.secondaryThumbprint)}
+                      </code>,
+                    ] as const,
+                  ]
                 : []),
               ...(device.statusReason === null || device.statusReason === '' ? [] : [['Status reason', device.statusReason] as const]),
               ['Added', dateTime(device.createdAt)],

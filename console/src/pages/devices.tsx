@@ -37,11 +37,11 @@ function Rows({ rows }: { readonly rows: readonly DeviceRow[] }) {
         <Dot on={row.connected}>{row.connected ? 'connected' : 'not connected'}</Dot>
       </td>
       <td>{row.status === 'enabled' ? <span className="quiet">enabled</span> : <Badge tone="warn">disabled</Badge>}</td>
-      <td>{row.authentication.type === 'selfSigned' ? 'thumbprint' : 'issued by the hub'}</td>
+      <td className="wide-only">{row.authentication.type === 'selfSigned' ? 'thumbprint' : 'issued by the hub'}</td>
       <td>
         <Expiry row={row} now={now} />
       </td>
-      <td className="quiet">{date(row.createdAt)}</td>
+      <td className="quiet wide-only">{date(row.createdAt)}</td>
     </tr>
   ))
 }
@@ -59,7 +59,13 @@ export function DevicesPage() {
     const timer = setTimeout(() => {
       if (typed.trim() === (search ?? '')) return
       setTrail([])
-      void navigate({ search: (old) => ({ ...(old.status === undefined ? {} : { status: old.status }), ...(typed.trim() === '' ? {} : { search: typed.trim() }) }), replace: true })
+      void navigate({
+        search: (old) => ({
+          ...(old.status === undefined ? {} : { status: old.status }),
+          ...(typed.trim() === '' ? {} : { search: typed.trim() }),
+        }),
+        replace: true,
+      })
     }, 250)
     return () => clearTimeout(timer)
   }, [typed, search, navigate])
@@ -84,7 +90,14 @@ export function DevicesPage() {
       <div className="toolbar" role="search" aria-label="Devices">
         <label className="inline-field grow">
           <span>Search</span>
-          <input type="search" data-search="" value={typed} placeholder="part of a device id" spellCheck={false} onChange={(event) => setTyped(event.target.value)} />
+          <input
+            type="search"
+            data-search=""
+            value={typed}
+            placeholder="part of a device id"
+            spellCheck={false}
+            onChange={(event) => setTyped(event.target.value)}
+          />
         </label>
         <label className="inline-field">
           <span>Status</span>
@@ -143,9 +156,13 @@ export function DevicesPage() {
                   <th scope="col">Device</th>
                   <th scope="col">Connection</th>
                   <th scope="col">Status</th>
-                  <th scope="col">Authentication</th>
+                  <th scope="col" className="wide-only">
+                    Authentication
+                  </th>
                   <th scope="col">Certificate ends</th>
-                  <th scope="col">Added</th>
+                  <th scope="col" className="wide-only">
+                    Added
+                  </th>
                 </tr>
               </thead>
               <tbody>

@@ -34,7 +34,16 @@ export function ExplainPage() {
       >
         <label className="field">
           <span>Device</span>
-          <input value={device} required data-search="" autoComplete="off" autoCapitalize="none" spellCheck={false} placeholder="pump-1" onChange={(event) => setDevice(event.target.value)} />
+          <input
+            value={device}
+            required
+            data-search=""
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+            placeholder="pump-1"
+            onChange={(event) => setDevice(event.target.value)}
+          />
         </label>
         <label className="field">
           <span>Action</span>

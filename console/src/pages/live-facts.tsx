@@ -122,7 +122,14 @@ export function FactPanel() {
         <div className="filters">
           <label className="inline-field">
             <span>Device</span>
-            <input type="search" data-search="" value={device} placeholder="any" spellCheck={false} onChange={(event) => setDevice(event.target.value)} />
+            <input
+              type="search"
+              data-search=""
+              value={device}
+              placeholder="any"
+              spellCheck={false}
+              onChange={(event) => setDevice(event.target.value)}
+            />
           </label>
           <label className="inline-field">
             <span>Kind</span>
@@ -147,7 +154,13 @@ export function FactPanel() {
             </p>
           ) : null}
           {stream.facts.length === 0 ? (
-            <Empty title={settled === '' && kind === '' ? 'Nothing has happened since this page was opened.' : 'Nothing of this kind since this page was opened.'}>
+            <Empty
+              title={
+                settled === '' && kind === ''
+                  ? 'Nothing has happened since this page was opened.'
+                  : 'Nothing of this kind since this page was opened.'
+              }
+            >
               <p>
                 Every message, connection and denial appears here the moment it is on disk. Send one: <code>npx thingwall demo</code>
               </p>

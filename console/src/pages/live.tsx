@@ -11,7 +11,7 @@ import { Legend, Plot, type Series } from '../ui/plot.tsx'
 import { FactPanel } from './live-facts.tsx'
 
 const series: readonly Series[] = [
-  { label: 'In', ink: '--series-1' },
+  { label: 'In', ink: '--series-1', filled: true },
   { label: 'Out', ink: '--series-2', dash: [5, 3] },
 ]
 /** Seconds between two spoken summaries: often enough to follow, seldom enough to work beside. */
@@ -19,7 +19,19 @@ const spokenEveryMs = 30_000
 
 const sum = (samples: readonly Sample[], of: (sample: Sample) => number): number => samples.reduce((total, sample) => total + of(sample), 0)
 
-function Readout({ label, value, unit, note, tone = 'plain' }: { readonly label: string; readonly value: string; readonly unit?: string; readonly note?: string; readonly tone?: 'plain' | 'warn' }) {
+function Readout({
+  label,
+  value,
+  unit,
+  note,
+  tone = 'plain',
+}: {
+  readonly label: string
+  readonly value: string
+  readonly unit?: string
+  readonly note?: string
+  readonly tone?: 'plain' | 'warn'
+}) {
   return (
     <div className={tone === 'warn' ? 'readout readout-warn' : 'readout'}>
       <dt>{label}</dt>
@@ -42,7 +54,12 @@ function Readouts({ samples }: { readonly samples: readonly Sample[] }) {
       <Readout label="Messages in" value={show((s) => count(s.messagesIn))} unit="/s" note={show((s) => `${bytes(s.bytesIn)}/s`)} />
       <Readout label="Messages out" value={show((s) => count(s.messagesOut))} unit="/s" note="to subscribers" />
       <Readout label="Connections" value={show((s) => count(s.connections))} note="all with a certificate" />
-      <Readout label="Durable after" value={show((s) => milliseconds(s.flushMs))} unit="ms" note={show((s) => `${bytes(s.pendingBytes)} on their way`)} />
+      <Readout
+        label="Durable after"
+        value={show((s) => milliseconds(s.flushMs))}
+        unit="ms"
+        note={show((s) => `${bytes(s.pendingBytes)} on their way`)}
+      />
       <Readout label="Denied" value={count(denied)} tone={denied > 0 ? 'warn' : 'plain'} note="by policy, last 2 min" />
       <Readout label="Refused" value={count(refused)} tone={refused > 0 ? 'warn' : 'plain'} note="connections, last 2 min" />
     </dl>
@@ -54,7 +71,9 @@ function Spoken({ live }: { readonly live: Live }) {
   const [sentence, setSentence] = useState('')
   const last = live.samples.at(-1)
   const text =
-    last === undefined ? '' : `${count(last.messagesIn)} messages a second in, ${plural(last.connections, 'connection')}, ${count(sum(live.samples, (s) => s.denied))} denied in two minutes.`
+    last === undefined
+      ? ''
+      : `${count(last.messagesIn)} messages a second in, ${plural(last.connections, 'connection')}, ${count(sum(live.samples, (s) => s.denied))} denied in two minutes.`
   const slot = last === undefined ? 0 : Math.floor(toMs(last.time) / spokenEveryMs)
   useEffect(() => setSentence(text), [slot])
   return (
@@ -77,7 +96,11 @@ export function LivePage() {
     <div className="page live">
       <PageHead
         title="Live"
-        lead={hub.data === undefined ? 'Asking the hub…' : `${hub.data.name}: ${plural(hub.data.devices, 'device')}, ${plural(hub.data.connections, 'connection')}`}
+        lead={
+          hub.data === undefined
+            ? 'Asking the hub…'
+            : `${hub.data.name}: ${plural(hub.data.devices, 'device')}, ${plural(hub.data.connections, 'connection')}`
+        }
       >
         {findings > 0 ? (
           <Link to="/checks" className="badge-link">
@@ -93,13 +116,20 @@ export function LivePage() {
       <Spoken live={live} />
       <Readouts samples={samples} />
       <div className="live-grid">
-        <Panel title="Messages a second, last two minutes" aside={<Legend series={series} values={last === undefined ? [] : [count(last.messagesIn), count(last.messagesOut)]} />}>
+        <Panel
+          title="Messages a second, last two minutes"
+          aside={<Legend series={series} values={last === undefined ? [] : [count(last.messagesIn), count(last.messagesOut)]} />}
+        >
           <Plot
             columns={columns}
             series={series}
             window={liveSeconds}
             height={208}
-            summary={last === undefined ? 'No sample yet.' : `Messages a second over two minutes: now ${count(last.messagesIn)} in and ${count(last.messagesOut)} out, peak ${count(peak)} in.`}
+            summary={
+              last === undefined
+                ? 'No sample yet.'
+                : `Messages a second over two minutes: now ${count(last.messagesIn)} in and ${count(last.messagesOut)} out, peak ${count(peak)} in.`
+            }
           />
         </Panel>
         {hub.data !== undefined && hub.data.devices === 0 ? (

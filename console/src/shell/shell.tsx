@@ -72,7 +72,12 @@ export function Shell() {
           <ul className="rail-list">
             {places.map((place) => (
               <li key={place.to}>
-                <Link to={place.to} className="rail-link" activeOptions={{ exact: place.to === '/' }} activeProps={{ className: 'rail-link rail-here' }}>
+                <Link
+                  to={place.to}
+                  className="rail-link"
+                  activeOptions={{ exact: place.to === '/' }}
+                  activeProps={{ className: 'rail-link rail-here' }}
+                >
                   {place.label}
                 </Link>
               </li>
@@ -82,7 +87,7 @@ export function Shell() {
         <div className="rail-foot">
           <ThemeSwitch />
           <div className="rail-buttons">
-            <button type="button" className="button button-small button-bare" onClick={() => setHelp(true)}>
+            <button type="button" className="button button-small button-bare rail-keys" onClick={() => setHelp(true)}>
               Shortcuts
             </button>
             <button type="button" className="button button-small button-bare" onClick={() => void leave()}>

@@ -24,7 +24,7 @@ export function Shortcuts({ open, setOpen }: { readonly open: boolean; readonly 
   const [on, setOn] = useState(remembered)
 
   useEffect(() => {
-    if (!on) return
+    if (!on) return undefined
     let goSince = Number.NEGATIVE_INFINITY
     const pressed = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
@@ -37,7 +37,8 @@ export function Shortcuts({ open, setOpen }: { readonly open: boolean; readonly 
       else if (event.key === '/') {
         event.preventDefault()
         const search = document.querySelector<HTMLInputElement>('[data-search]')
-        if (search === null) void router.navigate({ to: '/devices' }).then(() => document.querySelector<HTMLInputElement>('[data-search]')?.focus())
+        if (search === null)
+          void router.navigate({ to: '/devices' }).then(() => document.querySelector<HTMLInputElement>('[data-search]')?.focus())
         else search.focus()
       }
     }

@@ -19,7 +19,7 @@ export function RouteProblem({ error }: { readonly error: unknown }) {
   const router = useRouter()
   const silent = toProblem(error).status === 0
   useEffect(() => {
-    if (!silent) return
+    if (!silent) return undefined
     const timer = setInterval(() => void router.invalidate(), retryMs)
     return () => clearInterval(timer)
   }, [silent, router])

@@ -20,7 +20,15 @@ export function Dot({ on, children }: { readonly on: boolean; readonly children:
 }
 
 /** The head of a page: its one h1, a line below, and its actions. */
-export function PageHead({ title, lead, children }: { readonly title: ReactNode; readonly lead?: ReactNode; readonly children?: ReactNode }) {
+export function PageHead({
+  title,
+  lead,
+  children,
+}: {
+  readonly title: ReactNode
+  readonly lead?: ReactNode
+  readonly children?: ReactNode
+}) {
   return (
     <div className="page-head">
       <div>

@@ -5,11 +5,23 @@ import { measure } from '../lib/format.ts'
 import { useThemeVersion } from './theme.ts'
 
 /** One line of a plot. `ink` is a custom property holding its colour. */
-export type Series = { readonly label: string; readonly ink: string; readonly dash?: readonly number[]; readonly dots?: boolean }
+export type Series = {
+  readonly label: string
+  readonly ink: string
+  readonly dash?: readonly number[]
+  readonly dots?: boolean
+  readonly filled?: boolean
+}
 
 const style = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
-function options(series: readonly Series[], width: number, height: number, unit: string, range: UPlot.Scale.Range | undefined): UPlot.Options {
+function options(
+  series: readonly Series[],
+  width: number,
+  height: number,
+  unit: string,
+  range: UPlot.Scale.Range | undefined,
+): UPlot.Options {
   const axis = {
     stroke: style('--ink-3'),
     font: '11px system-ui, sans-serif',
@@ -21,13 +33,14 @@ function options(series: readonly Series[], width: number, height: number, unit:
     height,
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     legend: { show: false },
+    padding: [8, 12, 0, 0],
     scales: {
       x: range === undefined ? {} : { range },
       y: { range: (_plot, low, high) => (low === null || high === null ? [0, 1] : padded(low, high)) },
     },
     axes: [
-      { ...axis, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => clock(tick, step)) },
-      { ...axis, size: 52, values: (_plot, ticks) => ticks.map((tick) => `${measure(tick)}${unit}`) },
+      { ...axis, size: 28, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => clock(tick, step)) },
+      { ...axis, size: 48, values: (_plot, ticks) => ticks.map((tick) => `${measure(tick)}${unit}`) },
     ],
     series: [
       {},
@@ -35,6 +48,7 @@ function options(series: readonly Series[], width: number, height: number, unit:
         label: line.label,
         stroke: style(line.ink),
         width: 1.5,
+        ...(line.filled === true ? { fill: `${style(line.ink)}1c` } : {}),
         spanGaps: true,
         points: { show: line.dots === true, size: 4, fill: style(line.ink) },
         ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
@@ -88,7 +102,7 @@ export function Plot({
 
   useEffect(() => {
     const element = place.current
-    if (element === null) return
+    if (element === null) return undefined
     const range: UPlot.Scale.Range | undefined =
       windowSeconds === undefined ? undefined : (_plot, _low, high) => [(high ?? 0) - windowSeconds, high ?? 0]
     const made = new UPlot(options(series, Math.max(element.clientWidth, 120), height, unit, range), toData(latest.current), element)
@@ -117,7 +131,11 @@ export function Legend({ series, values }: { readonly series: readonly Series[];
     <ul className="legend">
       {series.map((line, n) => (
         <li key={line.label}>
-          <span aria-hidden="true" className={line.dash === undefined ? 'legend-mark' : 'legend-mark legend-dash'} style={{ color: `var(${line.ink})` }} />
+          <span
+            aria-hidden="true"
+            className={line.dash === undefined ? 'legend-mark' : 'legend-mark legend-dash'}
+            style={{ color: `var(${line.ink})` }}
+          />
           {line.label}
           {values?.[n] === undefined ? null : <b>{values[n]}</b>}
         </li>
