@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ describe('the package that npm pack makes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'thingwall-package-'))
   const home = join(folder, 'empty')
   /** As a user has it: nothing of our own environment that would find the sources. */
-  const environment = { ...process.env, NODE_OPTIONS: '', THINGWALL_DATA: join(folder, 'data'), NO_COLOR: '1' }
+  const environment = { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' }
   const thingwall = join(home, 'node_modules', '.bin', 'thingwall')
 
   before(() => {
@@ -52,7 +52,36 @@ describe('the package that npm pack makes', () => {
   })
 
   test('starts a hub that serves the console, and its command finds it', { timeout: 120_000 }, async () => {
+    await using hub = await startInstalled('data')
+    const page = await callApi({ host: 'localhost', port: hub.port, ca: hub.rootPem }, 'GET', '/')
+    assert.match(page.text, /<!doctype html>/i, 'the console is in the package')
+    const added = execFileSync(thingwall, ['device', 'add', 'first', '--out', home, '--json'], {
+      cwd: home,
+      env: hub.environment,
+      encoding: 'utf8',
+    })
+    assert.match(added, /first/)
+    assert.ok(existsSync(join(home, 'first.key.pem')))
+  })
+
+  test('two installs share no secret, and the package holds none (CVE-2023-26462)', { timeout: 120_000 }, async () => {
+    const found = spawnSync('grep', ['-rlE', '^-----BEGIN [A-Z ]*PRIVATE KEY', join(home, 'node_modules', 'thingwall')], {
+      encoding: 'utf8',
+    })
+    assert.deepEqual({ status: found.status, files: found.stdout }, { status: 1, files: '' })
+    await using one = await startInstalled('one')
+    await using two = await startInstalled('two')
+    assert.notEqual(one.rootPem, two.rootPem)
+    for (const file of ['data/cli.credential', 'keys/root.key'])
+      assert.notDeepEqual(readFileSync(join(folder, 'one', file)), readFileSync(join(folder, 'two', file)), file)
+  })
+
+  /** A hub from the installed package, ready. */
+  async function startInstalled(name: string) {
     const [mqtt = 0, https = 0, port = 0] = await freePorts(3)
+    const own = join(folder, name)
+    mkdirSync(own)
+    const hubEnvironment = { ...environment, THINGWALL_DATA: join(own, 'data') }
     const ports = [
       '--mqtt-port',
       `${mqtt}`,
@@ -61,29 +90,24 @@ describe('the package that npm pack makes', () => {
       '--console-port',
       `${port}`,
       '--key-file',
-      join(folder, 'keys', 'root.key'),
+      join(own, 'keys', 'root.key'),
     ]
-    const hub = spawn(thingwall, ['start', ...ports], { cwd: home, env: environment, stdio: 'ignore' })
-    try {
-      const rootPem = join(folder, 'data', 'root.pem')
-      const ask = (path: string) => callApi({ host: 'localhost', port, ca: readFileSync(rootPem, 'utf8') }, 'GET', path)
-      await until(
-        'the hub is ready',
-        60_000,
-        async () => existsSync(rootPem) && (await ask('/healthz').catch(() => undefined))?.status === 200,
-      )
-      assert.match((await ask('/')).text, /<!doctype html>/i, 'the console is in the package')
-      const added = execFileSync(thingwall, ['device', 'add', 'first', '--out', home, '--json'], {
-        cwd: home,
-        env: environment,
-        encoding: 'utf8',
-      })
-      assert.match(added, /first/)
-      assert.ok(existsSync(join(home, 'first.key.pem')))
-    } finally {
-      const ended = new Promise((resolve) => hub.on('close', resolve))
-      hub.kill()
-      await ended
+    const child = spawn(thingwall, ['start', ...ports], { cwd: home, env: hubEnvironment, stdio: 'ignore' })
+    const rootFile = join(own, 'data', 'root.pem')
+    const ready = async () =>
+      existsSync(rootFile) &&
+      (await callApi({ host: 'localhost', port, ca: readFileSync(rootFile, 'utf8') }, 'GET', '/healthz').catch(() => undefined))?.status ===
+        200
+    await until(`the hub ${name} is ready`, 60_000, ready)
+    return {
+      port,
+      environment: hubEnvironment,
+      rootPem: readFileSync(rootFile, 'utf8'),
+      [Symbol.asyncDispose]: async () => {
+        const ended = new Promise((resolve) => child.on('close', resolve))
+        child.kill()
+        await ended
+      },
     }
-  })
+  }
 })

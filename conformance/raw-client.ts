@@ -24,15 +24,21 @@ export class RawClient implements Disposable {
   /** Resolves when the hub, or the test, has closed the connection. */
   readonly closed: Promise<void>
   #isClosed = false
+  readonly #socket: TLSSocket
+  #session: Buffer | undefined
 
   private constructor(
     version: 4 | 5,
+    socket: TLSSocket,
     send: (bytes: Buffer) => void,
     end: () => void,
     listen: (data: (bytes: Buffer) => void, close: () => void) => void,
   ) {
     this.#send = send
     this.#end = end
+    this.#socket = socket
+    this.#session = socket.getSession()
+    socket.on('session', (session: Buffer) => (this.#session = session))
     this.#parser = parser({ protocolVersion: version })
     this.#parser.on('packet', (packet) => {
       const waiting = this.#waiting.shift()
@@ -62,6 +68,7 @@ export class RawClient implements Disposable {
     await within('TLS handshake', 10_000, once(socket, 'secureConnect'))
     return new RawClient(
       version,
+      socket,
       (bytes) => void socket.write(bytes),
       () => socket.destroy(),
       (data, close) =>
@@ -73,20 +80,33 @@ export class RawClient implements Disposable {
   }
 
   static async #overWebSocket(hub: HubProcess, tls: ConnectionOptions, version: 4 | 5): Promise<RawClient> {
-    const { host, servername, ...rest } = tls
-    const url = `wss://${host}:${hub.ports.https}/$iothub/websocket`
-    const socket = new WebSocket(url, ['mqtt'], { ...rest, ...(servername === undefined ? {} : { servername }), perMessageDeflate: false })
-    await within('WebSocket handshake', 10_000, once(socket, 'open'))
+    const socket = connectTls({ ...tls, port: hub.ports.https })
+    const webSocket = new WebSocket(`wss://localhost:${hub.ports.https}/$iothub/websocket`, ['mqtt'], {
+      createConnection: () => socket,
+      perMessageDeflate: false,
+    })
+    await within('WebSocket handshake', 10_000, once(webSocket, 'open'))
     return new RawClient(
       version,
-      (bytes) => socket.send(bytes),
-      () => socket.terminate(),
+      socket,
+      (bytes) => webSocket.send(bytes),
+      () => webSocket.terminate(),
       (data, close) =>
-        void socket
+        void webSocket
           .on('message', (bytes: Buffer) => data(bytes))
           .on('error', () => undefined)
           .on('close', close),
     )
+  }
+
+  /** The TLS session, for a later connection to resume; TLS 1.3 sends it when it likes. */
+  get session(): Buffer | undefined {
+    return this.#session
+  }
+
+  /** Whether this connection resumed an earlier TLS session. */
+  get resumed(): boolean {
+    return this.#socket.isSessionReused()
   }
 
   get isClosed(): boolean {

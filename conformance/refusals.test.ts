@@ -226,18 +226,30 @@ describe('who may not come in is told so, and the hub remembers', () => {
   }
 
   for (const transport of transports)
-    test(`${transport}: a revoked device is out while connected, and stays out with a resumed TLS session`, async () => {
-      const device = await hub.addDevice(`leaver-${transport}`)
-      using client = await RawClient.open(hub, transport, pair(device))
-      client.send(connectPacket('leaver'))
-      assert.equal((await client.next())?.cmd, 'connack')
-      const started = performance.now()
-      const { status, json } = await hub.api('POST', `/api/v1/devices/${device.id}/revoke`, { reason: 'lost' })
-      assert.equal(status, 200)
-      const { closed, of }: { closed?: number; of?: number } = { ...(typeof json['receipt'] === 'object' ? json['receipt'] : {}) }
-      assert.deepEqual({ closed, of }, { closed: 1, of: 1 })
-      await within('the live session ends', 2_000, client.closed)
-      assert.ok(performance.now() - started < 2_000)
-      assert.equal(await connackOf(hub, transport, pair(device), connectPacket('leaver')), 5)
-    })
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+      test(`${transport}: a revoked device is out while connected, and stays out with a resumed ${version} session`, async () => {
+        const device = await hub.addDevice(`leaver-${transport}-${version}`)
+        const options: RawOptions = { ...pair(device), minVersion: version, maxVersion: version }
+        using client = await RawClient.open(hub, transport, options)
+        client.send(connectPacket('leaver'))
+        assert.equal((await client.next())?.cmd, 'connack')
+        await until('the client has a session to resume', 5_000, () => client.session !== undefined)
+        const resume: RawOptions = { ...options, session: client.session }
+        {
+          using again = await RawClient.open(hub, transport, resume)
+          assert.ok(again.resumed, 'the session can be resumed')
+          again.send(connectPacket('again'))
+          const answer = await again.next()
+          assert.equal(answer?.cmd === 'connack' ? answer.returnCode : answer?.cmd, 0, 'and the certificate of a resumed session counts')
+        }
+        const started = performance.now()
+        const { status, json } = await hub.api('POST', `/api/v1/devices/${device.id}/revoke`, { reason: 'lost' })
+        assert.equal(status, 200)
+        const receipt: { closed?: number; of?: number } = { ...(typeof json['receipt'] === 'object' ? json['receipt'] : {}) }
+        assert.ok(receipt.closed !== undefined && receipt.closed >= 1 && receipt.closed === receipt.of, JSON.stringify(receipt))
+        await within('the live session ends', 2_000, client.closed)
+        assert.ok(performance.now() - started < 2_000)
+        assert.equal(await connackOf(hub, transport, options, connectPacket('leaver')), 5)
+        assert.notEqual(await connackOf(hub, transport, resume, connectPacket('leaver')), 0)
+      })
 })
