@@ -40,45 +40,34 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
   const mqtt = createMqttServer(desk, mqttFront, strangers)
   const https = createHttpsServer(desk, httpsFront, strangers)
 
-  const offDurable = ports.journal.onDurable((end) => desk.acknowledgements.durable(end))
-  const offResume = ports.journal.onResume(() => {
-    for (const connection of desk.live()) connection.resume()
-  })
+  await using opened = new AsyncDisposableStack()
+  opened.defer(ports.journal.onDurable((end) => desk.acknowledgements.durable(end)))
+  opened.defer(
+    ports.journal.onResume(() => {
+      for (const connection of desk.live()) connection.resume()
+    }),
+  )
   ports.onServerTls(() => {
     // Only connections made from now on see it; those that live keep theirs.
     const settings = tlsSettings(ports.serverTls(), ports.random.bytes(48))
     for (const server of [mqtt, https]) server.setSecureContext(settings)
   })
-  const offBus = ports.bus.onCloseSessions(async (request) => {
-    // A ticket issued before must not spare anyone a full handshake from now on.
-    for (const server of [mqtt, https]) server.setTicketKeys(ports.random.bytes(48))
-    return closeSessions(desk, request)
-  })
-  const stopSweep = ports.clock.every(sweepMs, () => sweep(desk, strangers))
-
+  opened.defer(
+    ports.bus.onCloseSessions(async (request) => {
+      // A ticket issued before must not spare anyone a full handshake from now on.
+      for (const server of [mqtt, https]) server.setTicketKeys(ports.random.bytes(48))
+      return closeSessions(desk, request)
+    }),
+  )
+  opened.defer(ports.clock.every(sweepMs, () => sweep(desk, strangers)))
   const mqttPort = await mqttFront.listen(mqtt, config.host, config.mqttPort, '--mqtt-port')
-  const httpsPort = await httpsFront.listen(https, config.host, config.httpsPort, '--https-port').catch(async (error: unknown) => {
-    stopSweep()
-    await mqttFront.close()
-    throw error
-  })
-
-  const close = async () => {
-    stopSweep()
-    offBus()
-    const stopped = [mqttFront.close(), httpsFront.close()]
-    for (const connection of [...strangers, ...desk.live()]) connection.end('server-shutting-down')
-    https.closeAllConnections()
-    const hard = ports.clock.after(lastWordMs, () => {
-      for (const connection of [...strangers, ...desk.live()]) connection.transport.destroy()
-    })
-    await Promise.all(stopped)
-    hard()
-    offDurable()
-    offResume()
-  }
+  opened.defer(() => mqttFront.close())
+  const httpsPort = await httpsFront.listen(https, config.host, config.httpsPort, '--https-port')
+  opened.defer(() => httpsFront.close())
+  opened.defer(() => sayGoodbye(desk, strangers, https))
+  const scope = opened.move()
   let closed: Promise<void> | undefined
-  const closeOnce = () => (closed ??= close())
+  const closeOnce = () => (closed ??= scope.disposeAsync())
   signal.addEventListener('abort', () => void closeOnce(), { once: true })
 
   return {
@@ -98,6 +87,16 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
 
 // Longer than a transport waits for a peer's goodbye.
 const lastWordMs = 2_500
+
+/** Tells every client, and cuts those that do not go. The fronts are closed after this and wait for the sockets. */
+function sayGoodbye(desk: Desk, strangers: ReadonlySet<Connection>, https: { closeAllConnections(): void }): void {
+  const all = [...strangers, ...desk.live()]
+  for (const connection of all) connection.end('server-shutting-down')
+  https.closeAllConnections()
+  desk.ports.clock.after(lastWordMs, () => {
+    for (const connection of all) connection.transport.destroy()
+  })
+}
 
 function sweep(desk: Desk, strangers: ReadonlySet<Connection>): void {
   const now = desk.ports.clock.monotonic()

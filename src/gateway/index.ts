@@ -1,3 +1,4 @@
+export { type RetainedStore, followRetained } from './retained-cursor.ts'
 export type { Counters } from './counters.ts'
 export { portFault } from './front.io.ts'
 export { type Gateway, type GatewayConfig, openGateway } from './gateway.io.ts'

@@ -1,0 +1,207 @@
+import { X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import { authenticate, bindPolicy, builtInPolicy, openOperators, systemGrant, tokenValues, type Operators } from '#access'
+import { type Audit, auditMigrations, openAudit } from '#audit'
+import { type Clock, Fault, type Random, type Result, limits } from '#base'
+import { Broker } from '#broker'
+import { type Bus, openBus } from '#bus'
+import { type Gateway, followRetained, openGateway } from '#gateway'
+import { type Hub, hubMigrations, openHub } from '#hub'
+import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
+import { type Pki, leafFacts, openPki, pkiMigrations } from '#pki'
+import { type Store, openStore } from '#store'
+import { type Vault, keyDisk, openVault } from '#vault'
+import { type ServerConfig, defaultKeyFile } from './config.io.ts'
+import type { Log } from './log.io.ts'
+import { retainedMigrations, retainedRows } from './retained-rows.ts'
+
+/** Every room of a running hub, opened in order; the console comes on top of them. */
+export type Rooms = {
+  readonly vault: Vault
+  readonly store: Store
+  readonly audit: Audit
+  readonly operators: Operators
+  readonly journal: Journal
+  readonly bus: Bus
+  readonly broker: Broker
+  readonly pki: Pki
+  readonly hub: Hub
+  readonly gateway: Gateway
+}
+
+/** What the hub takes from the world, and where it says how far it is. */
+export type World = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Called as rooms open, for the progress of a first start. */
+  readonly step: (what: string) => void
+}
+
+const retainedLimits = { messages: 100_000, bytes: 64 * 1024 * 1024 }
+const gatewayDefaults = { maxPacketBytes: limits.mqttPacketBytes, connectionsPerIdentity: 16, sessionExpirySeconds: 7 * 24 * 60 * 60 }
+
+/**
+ * Opens every room on `config.dataDirectory`, which is locked already. What is opened is put on `scope`, so that a failure half way closes
+ * what stood, in reverse. Throws Faults; refusals become Faults with the same code, because a hub that cannot start has nobody to refuse.
+ */
+export async function openRooms(
+  config: ServerConfig,
+  hubId: string,
+  isNew: boolean,
+  world: World,
+  scope: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Rooms> {
+  const { clock, random, log, step } = world
+  const vault = scope.use(
+    insist(
+      await openVault(
+        {
+          keyFile: config.keyFile ?? defaultKeyFile(hubId, world.environment),
+          dataDirectory: config.dataDirectory,
+          mayCreate: isNew,
+          ...(config.passphraseFile === undefined ? {} : { passphraseFile: config.passphraseFile }),
+        },
+        { disk: keyDisk, random },
+      ),
+    ),
+  )
+  step('storage')
+  using storeKey = vault.dataKey('store')
+  const migrations = [...auditMigrations, ...hubMigrations, ...pkiMigrations, ...retainedMigrations]
+  const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
+  const audit = await openAudit({ store, clock }, signal)
+  const operators = scope.use(openOperators({ clock, random, append: (grant, what) => audit.append(grant, what) }))
+  const journal = scope.use(
+    await openJournal(
+      { directory: join(config.dataDirectory, 'journal'), retentionBytes: config.retentionBytes, retentionMs: config.retentionMs },
+      { disk: systemDisk, clock, random, wrapKey: (key) => vault.wrapKey(key), unwrapKey: (wrapped) => vault.unwrapKey(wrapped) },
+      signal,
+    ),
+  )
+  step('certificates')
+  const bus = openBus(clock)
+  const broker = new Broker(retainedLimits)
+  const pki = scope.use(
+    insist(
+      await openPki(
+        { names: config.names.filter((name) => !isAddress(name)), addresses: config.names.filter(isAddress) },
+        {
+          store,
+          commit: (grant, what, statements) => audit.commit(grant, what, statements),
+          seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
+          unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
+          clock,
+          random,
+          system: systemGrant('certificate.issue', 'hub'),
+          trouble: (what, error) => log.error(what, { error }),
+        },
+        signal,
+      ),
+    ),
+  )
+  const hub = await openHub(
+    {
+      store,
+      clock,
+      random,
+      commit: (grant, what, statements) => audit.commit(grant, what, statements),
+      tell: (fact) => void journal.append(encodeFact(fact)),
+      changed: (device, reason) => bus.closeSessions({ device, reason }),
+    },
+    signal,
+  )
+  step('listeners')
+  const saveRetained = await followRetained({
+    journal,
+    broker,
+    clock,
+    store: retainedRows(store),
+    trouble: (error) => log.error('retained messages were not saved', { error }),
+  })
+  scope.defer(saveRetained)
+  const gateway = scope.use(await openDeviceDoor(config, { clock, random, journal, broker, bus, pki, hub }, signal))
+  return { vault, store, audit, operators, journal, bus, broker, pki, hub, gateway }
+}
+
+type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'hub'> & Pick<World, 'clock' | 'random'>
+
+async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
+  const { clock, random, journal, broker, bus, pki, hub } = rooms
+  const ourNames = new Set(config.names.map((name) => name.toLowerCase()))
+  const ports = {
+    clock,
+    random,
+    journal,
+    broker,
+    bus,
+    authenticate: (credentials: Parameters<typeof authenticate>[0]) =>
+      authenticate(
+        credentials,
+        {
+          find: (id) => hub.devices.find(id),
+          withThumbprint: (sha256) => hub.devices.withThumbprint(sha256),
+          verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
+          leafFacts,
+          isOurHost: (host) => ourNames.has(hostWithoutPort(host)),
+        },
+        clock.now(),
+      ),
+    policyOf: (device: Parameters<typeof tokenValues>[0]) => bindPolicy(builtInPolicy, tokenValues(device)),
+    serverTls: () => {
+      const { certificatePem, keyPem } = pki.serverCertificate()
+      return { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString('utf8')), clientCa: pki.trustAnchorsPem + pki.issuersPem }
+    },
+    onServerTls: (renewed: () => void) => void pki.onServerCertificate(renewed),
+    describeCertificate: describe,
+    health: () => healthOf(journal),
+  }
+  const listeners = { ...gatewayDefaults, host: config.host, mqttPort: config.mqttPort, httpsPort: config.httpsPort }
+  try {
+    return await openGateway(listeners, ports, signal)
+  } catch (error) {
+    // Without the right to bind 443 a hub that was not told otherwise takes 8443 and says so.
+    const denied = error instanceof Fault && (error.code === 'gateway/port-privileged' || error.code === 'gateway/port-taken')
+    if (!denied || config.httpsFallback === undefined || !error.message.startsWith(`Port ${config.httpsPort} `)) throw error
+    return await openGateway({ ...listeners, httpsPort: config.httpsFallback }, ports, signal)
+  }
+}
+
+/** Why the hub is not well; empty: it is. */
+export function healthOf(journal: Journal): readonly string[] {
+  const state = journal.state()
+  return state.kind === 'open' ? [] : [`journal ${state.kind}: ${state.message}`]
+}
+
+function describe(leaf: Buffer): { readonly subject: string; readonly fingerprint: string; readonly issuer: string } | undefined {
+  try {
+    const certificate = new X509Certificate(leaf)
+    const line = (text: string | undefined) => (text ?? '').replaceAll('\n', ', ').slice(0, 256)
+    return {
+      subject: line(certificate.subject),
+      issuer: line(certificate.issuer),
+      fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function hostWithoutPort(host: string): string {
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(host)
+  if (bracketed?.[1] !== undefined) return bracketed[1].toLowerCase()
+  return host.replace(/:\d+$/, '').toLowerCase()
+}
+
+function isAddress(name: string): boolean {
+  return name.includes(':') || /^\d+\.\d+\.\d+\.\d+$/.test(name)
+}
+
+/** Turns a refusal at start into a Fault: there is nobody but the operator to tell, and the hub does not run. */
+export function insist<T>(result: Result<T>): T {
+  if (result.ok) return result.value
+  const { code, message, detail } = result.error
+  throw new Fault(code, detail === undefined ? message : `${message} (${detail})`)
+}
