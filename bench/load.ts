@@ -1,0 +1,172 @@
+/**
+ * A load of MQTT 3.1.1 clients over mutual TLS 1.3, each with its own certificate, in one process. It does as little as it can for each
+ * message: whole windows of QoS 1 publishes are encoded beforehand, and PUBACKs are counted by their bytes. Prints one line of JSON.
+ *
+ *   node bench/load.ts --port 8883 --certs DIR --clients 200 --window 16 --seconds 5 --payload 128 --mode publish|handshake|resume|idle
+ *
+ * DIR holds root.pem and NAME.cert.pem, NAME.key.pem; every client publishes to devices/NAME/messages/events/.
+ */
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type SecureContext, type TLSSocket, connect, createSecureContext } from 'node:tls'
+import { parseArgs } from 'node:util'
+import { encode } from '#wire/mqtt'
+
+const { values } = parseArgs({
+  options: {
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '8883' },
+    certs: { type: 'string', default: '.' },
+    clients: { type: 'string', default: '200' },
+    window: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '5' },
+    warmup: { type: 'string', default: '1' },
+    payload: { type: 'string', default: '128' },
+    mode: { type: 'string', default: 'publish' },
+  },
+})
+const host = values.host
+const port = Number(values.port)
+const clients = Number(values.clients)
+const window = Number(values.window)
+const ca = readFileSync(join(values.certs, 'root.pem'))
+const names = readdirSync(values.certs)
+  .filter((name) => name.endsWith('.cert.pem'))
+  .map((name) => name.slice(0, -'.cert.pem'.length))
+  .slice(0, clients)
+const nameOf = (index: number): string => names[index % names.length] ?? ''
+const contexts = new Map<string, SecureContext>()
+
+function contextOf(name: string): SecureContext {
+  let context = contexts.get(name)
+  if (context === undefined) {
+    const read = (kind: string) => readFileSync(join(values.certs, `${name}.${kind}.pem`))
+    context = createSecureContext({ ca, cert: read('cert'), key: read('key'), minVersion: 'TLSv1.3' })
+    contexts.set(name, context)
+  }
+  return context
+}
+
+/** Resolves when CONNACK with code 0 has come. */
+function open(index: number, session?: Buffer): Promise<TLSSocket> {
+  const name = nameOf(index)
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, servername: 'localhost', secureContext: contextOf(name), ...(session === undefined ? {} : { session }) })
+    socket.setNoDelay(true)
+    socket.once('secureConnect', () => socket.write(encode({ type: 'connect', version: 4, clientId: `${name}-${index}`, cleanStart: true, keepAliveSeconds: 600 }, 4)))
+    socket.once('data', (answer: Buffer) => (answer[0] === 0x20 && answer[3] === 0 ? resolve(socket) : reject(new Error(`refused: ${answer.toString('hex')}`))))
+    socket.once('error', reject)
+    socket.once('close', () => reject(new Error('closed before CONNACK')))
+  })
+}
+
+async function openAll(count: number, atOnce = 32): Promise<TLSSocket[]> {
+  const sockets: TLSSocket[] = []
+  for (let at = 0; at < count; at += atOnce)
+    sockets.push(...(await Promise.all(Array.from({ length: Math.min(atOnce, count - at) }, (_, index) => open(at + index)))))
+  return sockets
+}
+
+function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+}
+
+async function publish(): Promise<object> {
+  const sockets = await openAll(clients)
+  let acknowledged = 0
+  let counting = false
+  const latencies: number[] = []
+  for (const [index, socket] of sockets.entries()) {
+    const topic = `devices/${nameOf(index)}/messages/events/`
+    const packets = Array.from({ length: window }, (_, at) =>
+      encode({ type: 'publish', topic, payload: Buffer.alloc(Number(values.payload), 0x61), qos: 1, retain: false, dup: false, packetId: at + 1 }, 4),
+    )
+    const whole = Buffer.concat(packets)
+    let waiting = 0
+    let sentAt = 0
+    const send = () => {
+      waiting = window * 4
+      sentAt = performance.now()
+      socket.write(whole)
+    }
+    socket.on('data', (bytes: Buffer) => {
+      waiting -= bytes.length
+      if (counting) acknowledged += bytes.length / 4
+      if (waiting > 0) return
+      if (counting && latencies.length < 2_000_000) latencies.push(performance.now() - sentAt)
+      send()
+    })
+    socket.on('error', (error) => {
+      throw error
+    })
+    send()
+  }
+  await new Promise((resolve) => setTimeout(resolve, Number(values.warmup) * 1000))
+  counting = true
+  const started = performance.now()
+  const cpu = process.cpuUsage()
+  await new Promise((resolve) => setTimeout(resolve, Number(values.seconds) * 1000))
+  counting = false
+  const seconds = (performance.now() - started) / 1000
+  const used = process.cpuUsage(cpu)
+  const sorted = Float64Array.from(latencies).sort()
+  return {
+    acksPerSecond: Math.round(acknowledged / seconds),
+    windowMs: { p50: round(percentile(sorted, 0.5)), p99: round(percentile(sorted, 0.99)) },
+    loadCpu: round((used.user + used.system) / 1e6 / seconds),
+  }
+}
+
+/** Full or resumed handshakes with CONNECT and CONNACK, eight at a time. */
+async function handshakes(resumed: boolean): Promise<object> {
+  const sessions: (Buffer | undefined)[] = []
+  if (resumed) {
+    for (let index = 0; index < Math.min(clients, 64); index++) {
+      const socket = await open(index)
+      sessions.push(await new Promise<Buffer>((resolve) => {
+        const known = socket.getSession()
+        socket.on('session', resolve)
+        if (known !== undefined && socket.getProtocol() === 'TLSv1.2') resolve(known)
+        // TLS 1.3 sends its ticket after the handshake; it has mostly come with CONNACK already.
+        setTimeout(() => resolve(socket.getSession() ?? Buffer.alloc(0)), 50)
+      }))
+      socket.destroy()
+    }
+  }
+  let done = 0
+  let reused = 0
+  let next = 0
+  const end = performance.now() + Number(values.seconds) * 1000
+  const started = performance.now()
+  const worker = async () => {
+    while (performance.now() < end) {
+      const index = next++
+      const slot = resumed ? index % sessions.length : index % clients
+      const socket = await open(slot, resumed ? sessions[slot] : undefined)
+      if (socket.isSessionReused()) reused++
+      if (resumed) socket.on('session', (ticket) => (sessions[slot] = ticket))
+      done++
+      socket.end(encode({ type: 'disconnect', reasonCode: 0 }, 4))
+      socket.on('error', () => {})
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, worker))
+  return { perSecond: Math.round(done / ((performance.now() - started) / 1000)), reused: round(reused / done) }
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000
+}
+
+/** Opens connections and holds them until the parent closes our standard input. */
+async function idle(): Promise<object> {
+  const sockets = await openAll(clients)
+  process.stdout.write(`${JSON.stringify({ open: sockets.length })}\n`)
+  await new Promise((resolve) => process.stdin.resume().on('end', resolve))
+  return { open: sockets.filter((socket) => !socket.destroyed).length }
+}
+
+const work = { publish, handshake: () => handshakes(false), resume: () => handshakes(true), idle }[values.mode]
+if (work === undefined) throw new Error(`no mode ${values.mode}`)
+process.stdout.write(`${JSON.stringify(await work())}\n`)
+process.exit(0)
