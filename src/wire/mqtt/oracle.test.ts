@@ -110,7 +110,8 @@ function ours(packet: MqttPacket, version: ProtocolVersion): Told {
     case 'disconnect':
     case 'auth':
       return present({ cmd: packet.type, ...(five ? { reasonCode: packet.reasonCode } : {}), properties })
-    default:
+    case 'pingreq':
+    case 'pingresp':
       return { cmd: packet.type }
   }
 }
