@@ -1,6 +1,6 @@
-/** A device id as a file name on any system: characters that some system forbids become `_`. */
+/** A device id as a file name on any system and unquoted in any shell: letters, digits, `.`, `_` and `-` stay, the rest becomes `_`. */
 export function fileNameOf(deviceId: string): string {
-  return deviceId.replaceAll(/[^A-Za-z0-9._()=@,-]/g, '_')
+  return deviceId.replaceAll(/[^A-Za-z0-9._-]/g, '_')
 }
 
 /** Hands a file to the browser to save. The content never leaves the machine. */
