@@ -34,6 +34,8 @@ export class MemoryDisk implements Disk {
   failures = 0
   readonly modes = new Map<string, number>()
   #dead = false
+  #freeSyncs = Infinity
+  #gate: Promise<void> = Promise.resolve()
   readonly #random: SeededRandom
   #nodes = new Map<string, Node>()
   /** Names that would survive a crash. */
@@ -41,6 +43,17 @@ export class MemoryDisk implements Disk {
 
   constructor(seed = 1) {
     this.#random = new SeededRandom(seed)
+  }
+
+  /** Lets `count` syncs pass and holds those after, until the returned function is called. */
+  stallSyncs(count: number): () => void {
+    this.#freeSyncs = count
+    const gate = Promise.withResolvers<void>()
+    this.#gate = gate.promise
+    return () => {
+      this.#freeSyncs = Infinity
+      gate.resolve()
+    }
   }
 
   get failed(): boolean {
@@ -173,6 +186,7 @@ export class MemoryDisk implements Disk {
     return {
       write: async (buffers, position) => this.#write(node, Buffer.concat(buffers), position),
       sync: async () => {
+        if (this.#freeSyncs-- <= 0) await this.#gate
         if (this.#isDue()) {
           node.doomed.push(...node.waiting.splice(0))
           throw new DiskFault('EIO', 'sync')
