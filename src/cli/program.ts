@@ -17,7 +17,7 @@ export const globalOptions: readonly OptionSpec[] = [
   { flag: '--url', takes: 'URL', help: 'console address of the hub, when it differs from what the data directory says' },
 ]
 
-const exitText = '\nExit codes: 0 ok, 1 failed, 2 usage, 3 denied, 4 not found, 5 conflict, 6 unreachable.'
+const exitText = '\n\nExit codes: 0 ok, 1 failed, 2 usage, 3 denied, 4 not found, 5 conflict, 6 unreachable.'
 
 /** Reads a command line against the tree. Does nothing else: no IO, nothing printed, nothing run. */
 export function readCommandLine(tree: CommandSpec, version: string, argv: readonly string[]): Asked {
@@ -65,7 +65,7 @@ function build(spec: CommandSpec, parents: readonly string[], chosen: Chosen, wr
       getOutHelpWidth: () => helpWidth,
       getErrHelpWidth: () => helpWidth,
     })
-    .configureHelp({ showGlobalOptions: true, sortOptions: false, sortSubcommands: false })
+    .configureHelp({ showGlobalOptions: true, sortOptions: false, sortSubcommands: false, subcommandTerm })
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .showHelpAfterError(false)
@@ -85,6 +85,15 @@ function build(spec: CommandSpec, parents: readonly string[], chosen: Chosen, wr
     })
   }
   return command
+}
+
+/** Names and arguments only: options have their own page, and lines that wrap are not read. */
+function subcommandTerm(command: Command): string {
+  const words = command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+    return argument.required ? ` <${name}>` : ` [${name}]`
+  })
+  return `${command.name()}${words.join('')}`
 }
 
 function exampleText(spec: CommandSpec): string {
