@@ -5,10 +5,25 @@ import { type Server, createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { instant } from '#base'
-import { encodeCertificate, encodeExtensions, encodeName, encodePem, encodeTbsCertificate, keyIdentifier, oids, parsePublicKey } from '#wire/x509'
+import {
+  encodeCertificate,
+  encodeExtensions,
+  encodeName,
+  encodePem,
+  encodeTbsCertificate,
+  keyIdentifier,
+  oids,
+  parsePublicKey,
+} from '#wire/x509'
 
 /** A request as a route sees it. */
-export type Call = { readonly method: string; readonly path: string; readonly query: URLSearchParams; readonly body: unknown; readonly headers: IncomingMessage['headers'] }
+export type Call = {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly body: unknown
+  readonly headers: IncomingMessage['headers']
+}
 
 /** Answers one call. Undefined: 404. */
 export type Route = (call: Call, response: ServerResponse) => unknown
@@ -21,11 +36,25 @@ export function makeIdentity(): { readonly rootPem: string; readonly certPem: st
   const leaf = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const name = `throwaway root ${randomBytes(4).toString('hex')}`
   const rootPem = certify({ subject: name, issuer: name, key: root.publicKey, by: root.privateKey, byPublic: root.publicKey, ca: true })
-  const certPem = certify({ subject: 'localhost', issuer: name, key: leaf.publicKey, by: root.privateKey, byPublic: root.publicKey, ca: false })
+  const certPem = certify({
+    subject: 'localhost',
+    issuer: name,
+    key: leaf.publicKey,
+    by: root.privateKey,
+    byPublic: root.publicKey,
+    ca: false,
+  })
   return { rootPem, certPem, keyPem: leaf.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
 }
 
-type Wish = { readonly subject: string; readonly issuer: string; readonly key: KeyObject; readonly by: KeyObject; readonly byPublic: KeyObject; readonly ca: boolean }
+type Wish = {
+  readonly subject: string
+  readonly issuer: string
+  readonly key: KeyObject
+  readonly by: KeyObject
+  readonly byPublic: KeyObject
+  readonly ca: boolean
+}
 
 function certify({ subject, issuer, key, by, byPublic, ca }: Wish): string {
   const [subjectKey, issuerKey] = [key, byPublic].map((one) => parsePublicKey(one.export({ type: 'spki', format: 'der' })))
@@ -34,7 +63,14 @@ function certify({ subject, issuer, key, by, byPublic, ca }: Wish): string {
     ...(ca ? { ca: { pathLength: 0 } } : {}),
     keyUsage: ca ? ['keyCertSign', 'cRLSign'] : ['digitalSignature'],
     extendedKeyUsage: ca ? [] : [oids.serverAuth],
-    ...(ca ? {} : { alternativeNames: [{ kind: 'dns', value: 'localhost' }, { kind: 'address', value: '127.0.0.1' }] as const }),
+    ...(ca
+      ? {}
+      : {
+          alternativeNames: [
+            { kind: 'dns', value: 'localhost' },
+            { kind: 'address', value: '127.0.0.1' },
+          ] as const,
+        }),
     subjectKeyId: keyIdentifier(subjectKey.value),
     authorityKeyId: keyIdentifier(issuerKey.value),
   })
@@ -68,7 +104,10 @@ export class FakeHub implements AsyncDisposable {
     this.directory = mkdtempSync(join(tmpdir(), 'thingwall-cli-'))
     this.credential = randomBytes(32).toString('base64url')
     this.#routes = new Map(Object.entries(routes))
-    this.#server = createServer({ cert: identity.certPem, key: identity.keyPem }, (request, response) => void this.#answer(request, response))
+    this.#server = createServer(
+      { cert: identity.certPem, key: identity.keyPem },
+      (request, response) => void this.#answer(request, response),
+    )
     writeFileSync(join(this.directory, 'root.pem'), identity.rootPem)
     writeFileSync(join(this.directory, 'cli.credential'), this.credential, { mode: 0o600 })
   }
@@ -84,8 +123,18 @@ export class FakeHub implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#server.listen(this.port, '127.0.0.1', resolve))
     const address = this.#server.address()
     this.port = typeof address === 'object' && address !== null ? address.port : 0
-    const said = { pid: process.pid, version: '0.1.0', consoleUrl: `https://localhost:${this.port}`, mqttPort: this.port, httpsPort: this.port, consolePort: this.port }
-    writeFileSync(join(this.directory, 'hub.json'), JSON.stringify({ ...said, hostNames: ['localhost'], startedAt: new Date().toISOString() }))
+    const said = {
+      pid: process.pid,
+      version: '0.1.0',
+      consoleUrl: `https://localhost:${this.port}`,
+      mqttPort: this.port,
+      httpsPort: this.port,
+      consolePort: this.port,
+    }
+    writeFileSync(
+      join(this.directory, 'hub.json'),
+      JSON.stringify({ ...said, hostNames: ['localhost'], startedAt: new Date().toISOString() }),
+    )
   }
 
   /** Stops listening and cuts every connection; `listen` opens the same port again. */
@@ -104,7 +153,13 @@ export class FakeHub implements AsyncDisposable {
     let text = ''
     for await (const chunk of request) text += String(chunk)
     const body: unknown = text === '' ? undefined : JSON.parse(text)
-    const call = { method: request.method ?? '', path: decodeURIComponent(url.pathname), query: url.searchParams, body, headers: request.headers }
+    const call = {
+      method: request.method ?? '',
+      path: decodeURIComponent(url.pathname),
+      query: url.searchParams,
+      body,
+      headers: request.headers,
+    }
     this.calls.push(call)
     if (url.pathname !== '/healthz' && request.headers.authorization !== `Bearer ${this.credential}`)
       return problem(response, 401, 'access/not-signed-in', 'Sign in first.')

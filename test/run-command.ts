@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+const cache = fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url))
 const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 
 /** What a command left. */
@@ -18,7 +19,7 @@ export async function runCommand(words: readonly string[], options: RunOptions =
   const { THINGWALL_DATA: _, FORCE_COLOR: __, ...inherited } = process.env
   const child = spawn(process.execPath, [main, ...words], {
     cwd: options.cwd,
-    env: { ...inherited, NODE_OPTIONS: '--conditions=source', NO_COLOR: '1', ...options.environment },
+    env: { ...inherited, NODE_OPTIONS: '--conditions=source', NO_COLOR: '1', NODE_COMPILE_CACHE: cache, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''

@@ -1,4 +1,4 @@
-import { Argument, Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type Problem, exit, stop } from './exit.ts'
 import type { Given } from './given.ts'
 import type { CommandSpec, OptionSpec } from './spec.ts'
@@ -105,7 +105,11 @@ function exampleText(spec: CommandSpec): string {
 function commanderOption(spec: OptionSpec): Option {
   const help = spec.env === undefined ? spec.help : `${spec.help} (env: ${spec.env})`
   const option = new Option(spec.takes === undefined ? spec.flag : `${spec.flag} <${spec.takes}>`, help)
-  if (spec.repeat) option.argParser((value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value])
+  if (spec.repeat)
+    option.argParser((value: string, previous: readonly string[] | undefined) => {
+      if (spec.choices && !spec.choices.includes(value)) throw new InvalidArgumentError(`Allowed choices are ${spec.choices.join(', ')}.`)
+      return [...(previous ?? []), value]
+    })
   else if (spec.choices) option.choices(spec.choices)
   // A default is told, not set: a command must see the difference between what was typed and what was not.
   if (spec.default !== undefined) option.description += ` (default: ${spec.default})`

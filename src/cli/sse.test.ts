@@ -37,19 +37,24 @@ test('a line without an end does not fill memory', () => {
 test('events do not depend on how the network cut the bytes, nor on CR, LF or CR LF', () =>
   fc.assert(
     fc.property(
-      fc.array(fc.record({ id: fc.nat(), data: fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll(/[\r\n\0]/g, '')) }), { minLength: 1 }),
+      fc.array(fc.record({ id: fc.nat(), data: fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll(/[\r\n\0]/g, '')) }), {
+        minLength: 1,
+      }),
       fc.constantFrom('\n', '\r', '\r\n'),
       fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
       (events, end, sizes) => {
         const bytes = Buffer.from(events.map(({ id, data }) => `id: ${id}${end}data: ${data}${end}${end}`).join('') + `:${end}`)
         const reader = new SseReader()
         const got: SseEvent[] = []
-        for (let at = 0; at < bytes.length; ) {
+        for (let at = 0; at < bytes.length;) {
           const size = sizes.next().value ?? 1
           got.push(...reader.push(bytes.subarray(at, at + size)))
           at += size
         }
-        assert.deepEqual(got, events.map(({ id, data }) => ({ id: String(id), event: 'message', data })))
+        assert.deepEqual(
+          got,
+          events.map(({ id, data }) => ({ id: String(id), event: 'message', data })),
+        )
       },
     ),
   ))

@@ -20,7 +20,14 @@ function recorder(isPerson: boolean) {
 
 test('a person gets aligned columns under a header', async () => {
   const { terminal, lines } = recorder(true)
-  await printTable(terminal, ['NAME', 'STATUS'], [['pump-1', styled('green', 'enabled')], ['a', 'disabled']])
+  await printTable(
+    terminal,
+    ['NAME', 'STATUS'],
+    [
+      ['pump-1', styled('green', 'enabled')],
+      ['a', 'disabled'],
+    ],
+  )
   assert.deepEqual(lines, ['NAME    STATUS', 'pump-1  enabled', 'a       disabled'])
 })
 
@@ -33,7 +40,14 @@ test('a program gets tab-separated lines without a header, whose cells cannot fo
 test('wide and combining characters keep the columns straight', () => {
   assert.equal(widthOf('温度'), 4)
   assert.equal(widthOf('e\u0301'), 1)
-  const lines = align(['A', 'B'], [['温度', 'x'], ['abc', 'y']], 80).map((line) => render(line, false))
+  const lines = align(
+    ['A', 'B'],
+    [
+      ['温度', 'x'],
+      ['abc', 'y'],
+    ],
+    80,
+  ).map((line) => render(line, false))
   assert.deepEqual(lines, ['A     B', '温度  x', 'abc   y'])
 })
 

@@ -19,7 +19,10 @@ const sound: Facts = {
 }
 
 test('a sound machine has nothing to mend', () => {
-  assert.deepEqual(judge(sound).filter((entry) => entry.verdict !== 'ok'), [])
+  assert.deepEqual(
+    judge(sound).filter((entry) => entry.verdict !== 'ok'),
+    [],
+  )
 })
 
 // One row a line of the doctor: how it breaks, and which line must say so.
@@ -34,7 +37,11 @@ const broken: readonly (readonly [string, Partial<Facts>, string])[] = [
   ['a hub that cannot be reached', { health: { problem: 'nobody listens', fix: 'start it' } }, 'hub'],
   ['a hub that says it is not ready', { health: { healthy: false, reasons: ['disk full'] } }, 'hub'],
   ['clocks that differ', { clockSkewMs: -60_000 }, 'clock'],
-  ['a port that does not answer', { ports: [{ name: 'MQTT', host: '127.0.0.1', port: 8883, answers: false, owner: undefined }] }, 'port 8883'],
+  [
+    'a port that does not answer',
+    { ports: [{ name: 'MQTT', host: '127.0.0.1', port: 8883, answers: false, owner: undefined }] },
+    'port 8883',
+  ],
   ['a port that another process owns', { ports: [{ name: 'MQTT', host: '127.0.0.1', port: 8883, answers: true, owner: 99 }] }, 'port 8883'],
   ['a name that does not resolve', { names: [{ name: 'hub.example', addresses: [], covered: true }] }, 'name hub.example'],
   ['a name that the certificate lacks', { names: [{ name: 'hub.example', addresses: ['192.0.2.1'], covered: false }] }, 'name hub.example'],
@@ -44,17 +51,28 @@ const broken: readonly (readonly [string, Partial<Facts>, string])[] = [
 for (const [what, change, name] of broken)
   test(`finds ${what}, and says why it matters and how to mend it`, () => {
     const failed = judge({ ...sound, ...change }).filter((entry) => entry.verdict === 'fail')
-    assert.deepEqual(failed.map((entry) => entry.name), [name])
+    assert.deepEqual(
+      failed.map((entry) => entry.name),
+      [name],
+    )
     assert.ok(failed.every((entry) => entry.why !== undefined && entry.fix !== undefined))
   })
 
 test('what one can live with is a note', () => {
-  const change: Partial<Facts> = { disk: { freeBytes: 5e9, totalBytes: 9e9, syncP50Ms: 80, syncMaxMs: 300 }, clockSynchronised: false, tpm: 'absent', engine: undefined }
+  const change: Partial<Facts> = {
+    disk: { freeBytes: 5e9, totalBytes: 9e9, syncP50Ms: 80, syncMaxMs: 300 },
+    clockSynchronised: false,
+    tpm: 'absent',
+    engine: undefined,
+  }
   const notes = judge({ ...sound, ...change }).filter((entry) => entry.verdict !== 'ok')
-  assert.deepEqual(notes.map((entry) => [entry.name, entry.verdict]), [
-    ['disk speed', 'note'],
-    ['clock source', 'note'],
-    ['tpm', 'note'],
-    ['container engine', 'note'],
-  ])
+  assert.deepEqual(
+    notes.map((entry) => [entry.name, entry.verdict]),
+    [
+      ['disk speed', 'note'],
+      ['clock source', 'note'],
+      ['tpm', 'note'],
+      ['container engine', 'note'],
+    ],
+  )
 })

@@ -85,7 +85,10 @@ test('a refusal after a break is final: waiting would not change it', async () =
 })
 
 test('offsets are compared as numbers: 10 comes after 9', async () => {
-  const { facts } = await run([{ events: [fact(9)], then: 'cut' }, { events: [fact(10)], then: 'end' }])
+  const { facts } = await run([
+    { events: [fact(9)], then: 'cut' },
+    { events: [fact(10)], then: 'end' },
+  ])
   assert.deepEqual(facts, ['f9', 'f10'])
 })
 
@@ -93,5 +96,8 @@ test('a failure of the reader itself is not taken for a broken stream', async ()
   const { hub } = scripted([{ events: [fact(1)], then: 'end' }])
   const full = new Error('disk full')
   const told = { fact: () => Promise.reject(full), broke: () => undefined, back: () => undefined }
-  await assert.rejects(follow(hub, { from: 'start', until: undefined, device: undefined, kind: undefined }, told, async () => false), full)
+  await assert.rejects(
+    follow(hub, { from: 'start', until: undefined, device: undefined, kind: undefined }, told, async () => false),
+    full,
+  )
 })
