@@ -198,20 +198,21 @@ type Shared<M extends Method> = {
   readonly assurance: Assurance
 }
 
+type Seen<M extends Method> = Shared<M> & { readonly observed: Observations[M]; readonly problem: null }
+type Unseen<M extends Method> = Shared<M> & { readonly observed: null; readonly problem: string }
+
 /** What was seen, by one method; or, with `problem`, why nothing could be seen: `probe-broken: ...`, `unreachable: ...`. */
-export type EvidenceOf<M extends Method> =
-  | (Shared<M> & { readonly observed: Observations[M]; readonly problem: null })
-  | (Shared<M> & { readonly observed: null; readonly problem: string })
+export type EvidenceOf<M extends Method> = Seen<M> | Unseen<M>
 
 /** Evidence of any method. */
-export type Evidence = { [M in Method]: EvidenceOf<M> }[Method]
+export type Evidence = { [M in Method]: Seen<M> }[Method] | Unseen<Method>
 
-/** A finding of a collector before it is stamped with time, identity and digest. */
-export type Sighting = {
-  [M in Method]:
-    | { readonly method: M; readonly subject: Subject; readonly assurance?: Assurance; readonly observed: Observations[M] }
-    | { readonly method: M; readonly subject: Subject; readonly assurance?: Assurance; readonly problem: string }
-}[Method]
+type About = { readonly subject: Subject; readonly assurance?: Assurance }
+
+/** What a collector saw, or why it could not, before it is stamped with time, identity and digest. */
+export type Sighting =
+  | { [M in Method]: About & { readonly method: M; readonly observed: Observations[M] } }[Method]
+  | (About & { readonly method: Method; readonly problem: string })
 
 /** The evidence that one method gave. */
 export function evidenceBy<M extends Method>(method: M, evidence: readonly Evidence[]): readonly EvidenceOf<M>[] {

@@ -31,6 +31,7 @@ export function openSynthetic(ports: SyntheticPorts, signal: AbortSignal): Synth
   const { clock, random } = ports
   const trips = new RoundTrips(clock)
   let connection: { readonly client: MqttClient; readonly device: string; readonly unwatch: () => void } | undefined
+  let connecting: Promise<typeof connection> | undefined
   const hearing = new Map<string, () => void>()
   let over = false
 
@@ -39,8 +40,7 @@ export function openSynthetic(ports: SyntheticPorts, signal: AbortSignal): Synth
     connection?.client[Symbol.dispose]()
     connection = undefined
   }
-  const connected = async () => {
-    if (connection?.client.open === true) return connection
+  const connect = async () => {
     hangUp()
     const listener = deviceListeners(ports.listeners())[0]
     if (listener === undefined) return undefined
@@ -54,6 +54,12 @@ export function openSynthetic(ports: SyntheticPorts, signal: AbortSignal): Synth
     const unwatch = ports.synthetic.watch(identity.device, (body) => hearing.get(Buffer.from(body).toString('utf8'))?.())
     connection = { client, device: identity.device, unwatch }
     return connection
+  }
+  // Two beats that find no connection wait for the same one.
+  const connected = (): ReturnType<typeof connect> => {
+    if (connection?.client.open === true) return Promise.resolve(connection)
+    connecting ??= connect().finally(() => (connecting = undefined))
+    return connecting
   }
   const trip = async (): Promise<boolean> => {
     const live = await connected()

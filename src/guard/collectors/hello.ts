@@ -75,6 +75,31 @@ export function decodeHelloAnswer(input: Buffer): HelloAnswer {
   return { kind: 'server-hello', version, suite: input.readUInt16BE(44 + sessionBytes) }
 }
 
+/**
+ * The curve in a TLS 1.2 ServerKeyExchange (RFC 8422 section 5.4), looked for in the first flight of a server: its code point, null when
+ * the flight ended or broke off without one, or `more` while bytes are still to come.
+ */
+export function decodeServerCurve(input: Buffer): number | null | 'more' {
+  const fragments: Buffer[] = []
+  let at = 0
+  while (input.length >= at + 5) {
+    const length = input.readUInt16BE(at + 3)
+    if (input[at] !== 22 || length === 0) return null
+    if (input.length < at + 5 + length) break
+    fragments.push(input.subarray(at + 5, at + 5 + length))
+    at += 5 + length
+  }
+  const messages = Buffer.concat(fragments)
+  for (let from = 0; messages.length >= from + 4;) {
+    const [type, length] = [messages[from], messages.readUIntBE(from + 1, 3)]
+    // 12 is ServerKeyExchange, 3 is named_curve; 14 is ServerHelloDone.
+    if (type === 12 && messages.length >= from + 7) return messages[from + 4] === 3 ? messages.readUInt16BE(from + 5) : null
+    if (type === 14) return null
+    from += 4 + length
+  }
+  return 'more'
+}
+
 function words(values: readonly number[]): Buffer {
   const out = Buffer.alloc(values.length * 2)
   for (const [i, value] of values.entries()) out.writeUInt16BE(value, i * 2)

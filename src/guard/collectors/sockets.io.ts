@@ -7,12 +7,12 @@ import { plaintextProbes } from './plaintext.ts'
 import { type TableRow, parseSocketTable } from './socket-table.ts'
 
 /** Ports on which the protocols of the field are spoken in the clear. Other services of the host are not ours to judge. */
-const plaintextPorts: readonly { readonly port: number; readonly transport: 'tcp' | 'udp'; readonly protocol: PlaintextProtocol }[] = [
-  { port: 1883, transport: 'tcp', protocol: 'mqtt' },
-  { port: 11883, transport: 'tcp', protocol: 'mqtt' },
-  { port: 5672, transport: 'tcp', protocol: 'amqp' },
-  { port: 5683, transport: 'udp', protocol: 'coap' },
-]
+export const plaintextPorts: readonly { readonly port: number; readonly transport: 'tcp' | 'udp'; readonly protocol: PlaintextProtocol }[] =
+  [
+    { port: 1883, transport: 'tcp', protocol: 'mqtt' },
+    { port: 5672, transport: 'tcp', protocol: 'amqp' },
+    { port: 5683, transport: 'udp', protocol: 'coap' },
+  ]
 
 /** Reads the kernel's table of listening sockets and which of them this process holds (Linux only). */
 export async function readSockets(): Promise<readonly ListeningSocket[]> {
@@ -36,14 +36,10 @@ export async function readSockets(): Promise<readonly ListeningSocket[]> {
 }
 
 /**
- * Compares the kernel's sockets with the declared ones and asks plaintext services of other processes to identify themselves.
- * `notOurs` are ports of the guard's own momentary helpers and clients.
+ * Compares the kernel's sockets with the declared ones, and asks what other processes have on the `known` plaintext ports, beyond
+ * loopback, to show whether they answer.
  */
-export async function collectSockets(
-  listeners: readonly Listener[],
-  notOurs: ReadonlySet<number>,
-  signal: AbortSignal,
-): Promise<Sighting[]> {
+export async function collectSockets(listeners: readonly Listener[], signal: AbortSignal, known = plaintextPorts): Promise<Sighting[]> {
   const subject = { kind: 'hub', id: 'hub' } as const
   let sockets: readonly ListeningSocket[]
   try {
@@ -53,8 +49,8 @@ export async function collectSockets(
   }
   const foreignPlaintext: (ListeningSocket & { protocol: PlaintextProtocol })[] = []
   for (const socket of sockets) {
-    const known = plaintextPorts.find((entry) => entry.port === socket.port && entry.transport === socket.transport)
-    const probe = plaintextProbes.find((one) => one.protocol === known?.protocol)
+    const service = known.find((entry) => entry.port === socket.port && entry.transport === socket.transport)
+    const probe = plaintextProbes.find((one) => one.protocol === service?.protocol)
     const scope = scopeOf(socket.address)
     if (socket.own || probe === undefined || scope === 'loopback') continue
     const host = scope === 'unspecified' ? (socket.address.includes(':') ? '::1' : '127.0.0.1') : socket.address
@@ -62,6 +58,5 @@ export async function collectSockets(
     if ('answer' in said && said.answer === 'plaintext') foreignPlaintext.push({ ...socket, protocol: probe.protocol })
   }
   const declared = listeners.map(({ name, host, port }) => ({ name, host, port }))
-  const own = sockets.filter((socket) => socket.own && !notOurs.has(socket.port))
-  return [{ method: 'socket-table', subject, observed: { sockets: own, declared, foreignPlaintext } }]
+  return [{ method: 'socket-table', subject, observed: { sockets: sockets.filter((socket) => socket.own), declared, foreignPlaintext } }]
 }

@@ -4,7 +4,7 @@ import { reachable } from '../address.ts'
 import type { Sighting, TlsVersion } from '../evidence.ts'
 import type { Listener } from '../ports.ts'
 import { type Reply, exchangeTcp } from './exchange.io.ts'
-import { type HelloOffer, decodeHelloAnswer, encodeClientHello } from './hello.ts'
+import { type HelloOffer, decodeHelloAnswer, decodeServerCurve, encodeClientHello } from './hello.ts'
 import { sha1Schemes, strongGroups, strongSchemes, strongSuites, weakGroups, weakSuites } from './suites.ts'
 import { openWeakSsl3, openWeakTls } from './weak-listener.io.ts'
 
@@ -67,19 +67,33 @@ export async function probeSuites(
     weakAccepted.push(weakSuites.get(answer.suite) ?? 'unknown')
   }
   const suites = [...strongSuites, ...weakSuites.keys()]
-  const groups = await asked({
-    version: 'TLSv1.2',
-    suites: suites.filter((code) => code >= 0xc000),
-    groups: [...weakGroups.keys()],
-    schemes: strongSchemes,
-  })
+  const groups = await weakCurve(target, random, signal)
   const sha1 = await asked({ version: 'TLSv1.2', suites: strongSuites, groups: strongGroups, schemes: sha1Schemes })
   return {
     weakAccepted,
-    weakGroups: groups.kind === 'accepted' ? ['below P-256'] : [],
+    weakGroups: groups,
     sha1Signature: sha1.kind === 'accepted',
     unreachable,
   }
+}
+
+/**
+ * The weak curve that a listener agrees to in TLS 1.2, if any. Weak ones come first in the offer, with P-256 and P-384 behind them: a
+ * server with an ECDSA certificate refuses a client that does not offer its certificate's own curve.
+ */
+async function weakCurve(target: Target, random: Random, signal: AbortSignal): Promise<string[]> {
+  const suites = [...strongSuites, ...weakSuites.keys()].filter((code) => code >= 0xc000)
+  for (const groups of [[...weakGroups.keys()], [...weakGroups.keys(), ...strongGroups.slice(1)]]) {
+    const hello = encodeClientHello(
+      { version: 'TLSv1.2', suites, groups, schemes: strongSchemes, serverName: target.serverName },
+      random.bytes(32),
+    )
+    const reply = await exchangeTcp(target, hello, (bytes) => decodeServerCurve(bytes) !== 'more', signal)
+    const curve = reply.kind === 'bytes' ? decodeServerCurve(reply.bytes) : null
+    const name = typeof curve === 'number' ? weakGroups.get(curve) : undefined
+    if (name !== undefined) return [name]
+  }
+  return []
 }
 
 /** Runs both TLS probes at every listener, after both have proven that they see the weakness of a weak listener. */
