@@ -8,7 +8,8 @@ import { deniedAttempt, summaryOf } from '../src/lib/facts.ts'
 import { numericFields, toColumns } from '../src/lib/fields.ts'
 import { fileNameOf } from '../src/lib/files.ts'
 import { lines } from '../src/lib/lines.ts'
-import { shellWord, snippets } from '../src/lib/snippets.ts'
+import { snippets } from '../src/lib/snippets.ts'
+import { tokenOf } from '../src/lib/token.ts'
 import { zip } from '../src/lib/zip.ts'
 
 test('lines do not depend on how the network cut the bytes', async () => {
@@ -137,4 +138,12 @@ test('a fact is told in one line, and a denial knows what was tried', () => {
   assert.deepEqual(deniedAttempt(denied), { action: 'publish', topic: 'x/y' })
   assert.equal(deniedAttempt({ offset: 1, time: 0, kind: 'connected' }), undefined)
   assert.equal(summaryOf({ offset: 1, time: 0, kind: 'telemetry', body: 'b'.repeat(300) }).length, 201)
+})
+
+test('a sign-in token is found in a link or alone, and nowhere else', () => {
+  const token = 'A_-9'.repeat(10)
+  assert.equal(tokenOf(` https://localhost:9443/sign-in#token=${token}\n`), token)
+  assert.equal(tokenOf(token), token)
+  for (const text of ['', 'short', 'https://localhost:9443/devices', `${token}<script>`, `x y ${token}`])
+    assert.equal(tokenOf(text), undefined, text)
 })

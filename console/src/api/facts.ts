@@ -1,17 +1,19 @@
 import { useEffect, useRef, useState } from 'react'
-import { withQuery } from './hub.ts'
+import { fetchHub, withQuery } from './hub.ts'
 import { type LinkState, openLink } from './link.ts'
 import type { Fact } from './types.ts'
 
 /** Facts kept on screen; older ones are a timeline's business. */
 const keep = 500
+/** Records looked back at when the stream opens, so that the page does not begin empty. */
+const lookBack = 200
 /** Facts are shown in batches, so that ten thousand a second cost no more than ten. */
 const batchMs = 200
 
 /** What the stream of facts has brought: newest first, how many came while it was held, and how the stream fares. */
 export type FactStream = { readonly facts: readonly Fact[]; readonly held: number; readonly link: LinkState }
 
-/** Facts as they become durable, from now on. While `held` nothing moves on the page, and what comes is counted. */
+/** Facts as they become durable, from the last few on. While `held` nothing moves on the page, and what comes is counted. */
 export function useFacts(filter: { readonly device: string; readonly kind: string }, held: boolean): FactStream {
   const [stream, setStream] = useState<FactStream>({ facts: [], held: 0, link: { phase: 'opening' } })
   const holding = useRef(held)
@@ -21,12 +23,20 @@ export function useFacts(filter: { readonly device: string; readonly kind: strin
   useEffect(() => {
     let waiting: Fact[] = []
     let arrived = 0
+    let last = -1
     const close = openLink({
-      path: () => withQuery('/api/v1/events', { from: 'now', device, kind }),
+      path: async () => {
+        // Never a whole night's backlog: what is older than the last records is a timeline's business.
+        const { journal } = await fetchHub()
+        const from = Math.max(journal.start, journal.durableEnd - lookBack, last + 1)
+        return withQuery('/api/v1/events', { from, device, kind })
+      },
       event: 'message',
       take: (data) => {
+        const fact = data as Fact
+        last = Math.max(last, fact.offset)
         arrived += 1
-        waiting.push(data as Fact)
+        waiting.push(fact)
         if (waiting.length > keep) waiting.shift()
       },
       told: (link) => setStream((old) => ({ ...old, link })),

@@ -13,9 +13,9 @@ export type LinkState = { readonly phase: 'opening' | 'open' } | { readonly phas
 const firstPauseMs = 1000
 const longestPauseMs = 20_000
 
-/** Keeps a stream of server-sent events open until the returned function is called. `path()` is asked anew at each opening. */
+/** Keeps a stream of server-sent events open until the returned function is called. `path()` is asked anew at each opening and may itself ask the hub. */
 export function openLink(ports: {
-  readonly path: () => string
+  readonly path: () => Promise<string>
   readonly event: string
   readonly take: (data: unknown) => void
   readonly told: (state: LinkState) => void
@@ -24,30 +24,41 @@ export function openLink(ports: {
   let timer: ReturnType<typeof setTimeout> | undefined
   let pauseMs = firstPauseMs
   let over = false
+  // Which opening is the current one: `path()` may answer after its opening was given up.
+  let turn = 0
 
   const close = (): void => {
+    turn += 1
     source?.close()
     source = undefined
     clearTimeout(timer)
   }
   const retry = (): void => {
     ports.told({ phase: 'lost', retryAt: Date.now() + pauseMs })
-    timer = setTimeout(open, pauseMs)
+    timer = setTimeout(() => void open(), pauseMs)
     pauseMs = Math.min(pauseMs * 2, longestPauseMs)
   }
   const failed = async (): Promise<void> => {
     close()
+    const mine = turn
     // A session that ended is not a lost network: `request` tells the shell, which leaves the page.
     const gone = await request('GET', '/api/v1/me').then(
       () => false,
       (error: unknown) => error instanceof Problem && error.status === 401,
     )
-    if (!over && !gone && !document.hidden) retry()
+    if (mine === turn && !over && !gone && !document.hidden) retry()
   }
-  function open(): void {
+  async function open(): Promise<void> {
     close()
     if (over || document.hidden) return
-    source = new EventSource(ports.path())
+    const mine = turn
+    const path = await ports.path().catch(() => undefined)
+    if (mine !== turn) return
+    if (path === undefined) {
+      await failed()
+      return
+    }
+    source = new EventSource(path)
     source.addEventListener('open', () => {
       pauseMs = firstPauseMs
       ports.told({ phase: 'open' })
@@ -57,17 +68,17 @@ export function openLink(ports: {
   }
   const seen = (): void => {
     if (document.hidden) close()
-    else if (source === undefined) open()
+    else if (source === undefined) void open()
   }
   const online = (): void => {
     pauseMs = firstPauseMs
-    if (source === undefined) open()
+    if (source === undefined) void open()
   }
 
   document.addEventListener('visibilitychange', seen)
   window.addEventListener('online', online)
   ports.told({ phase: 'opening' })
-  open()
+  void open()
   return () => {
     over = true
     close()

@@ -31,7 +31,7 @@ function subscribe(tell: () => void): () => void {
   listeners.add(tell)
   users += 1
   stop ??= openLink({
-    path: () => '/api/v1/live',
+    path: () => Promise.resolve('/api/v1/live'),
     event: 'sample',
     take: (data) => take(data as Sample),
     told: (link) => set({ ...live, link }),

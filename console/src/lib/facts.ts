@@ -27,11 +27,13 @@ export function bodyText(fact: Fact): string | undefined {
 
 const envelope = new Set(['offset', 'time', 'kind', 'device', 'topic', 'properties', 'system', 'body', 'bodyBase64'])
 
-/** The fields that only this kind of fact has. */
+/** The fields that only this kind of fact has; an object's own fields by dotted name. */
 export function ownFields(fact: Fact): readonly (readonly [string, string])[] {
-  return Object.entries(fact).flatMap(([name, value]) =>
-    envelope.has(name) || value === undefined || value === null ? [] : [[name, fieldText(value)] as const],
-  )
+  return Object.entries(fact).flatMap(([name, value]) => {
+    if (envelope.has(name) || value === undefined || value === null) return []
+    if (typeof value !== 'object' || Array.isArray(value)) return [[name, fieldText(value)] as const]
+    return Object.entries(value).map(([key, inner]) => [`${name}.${key}`, fieldText(inner)] as const)
+  })
 }
 
 /** The pairs of an object field such as `properties` or `system`. */

@@ -143,6 +143,6 @@ int send_one(const char *root, const char *cert, const char *key)
 }
 
 /** A word as a POSIX shell reads it back unchanged. */
-export function shellWord(text: string): string {
+function shellWord(text: string): string {
   return /^[A-Za-z0-9_\-.,:=@%/]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

@@ -59,7 +59,7 @@ export function AboutPage() {
           />
         </Panel>
         <Panel title="Open sockets" flush>
-          <div className="table-frame" tabIndex={0} role="region" aria-label="Open sockets">
+          <div className="table-frame" tabIndex={0} role="region" aria-label="Table of open sockets">
             <table className="table">
               <caption className="hidden">Every open socket and why it is open</caption>
               <thead>

@@ -32,7 +32,7 @@ function Row({ record }: { readonly record: AuditRecord }) {
             type="button"
             className="button button-small button-bare"
             aria-expanded={open}
-            aria-label={`Details of record ${record.sequence}`}
+            aria-label={`${open ? 'Less' : 'More'} about record ${record.sequence}`}
             onClick={() => setOpen(!open)}
           >
             {open ? 'Less' : 'More'}

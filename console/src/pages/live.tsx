@@ -10,11 +10,12 @@ import { Badge, Empty, PageHead, Panel } from '../ui/parts.tsx'
 import { Legend, Plot, type Series } from '../ui/plot.tsx'
 import { FactPanel } from './live-facts.tsx'
 
-const series: readonly Series[] = [
+const rates: readonly Series[] = [
   { label: 'In', ink: '--series-1', filled: true },
   { label: 'Out', ink: '--series-2', dash: [5, 3] },
 ]
-/** Seconds between two spoken summaries: often enough to follow, seldom enough to work beside. */
+const latency: readonly Series[] = [{ label: 'Time to disk', ink: '--series-3', filled: true }]
+/** Milliseconds between two spoken summaries: often enough to follow, seldom enough to work beside. */
 const spokenEveryMs = 30_000
 
 const sum = (samples: readonly Sample[], of: (sample: Sample) => number): number => samples.reduce((total, sample) => total + of(sample), 0)
@@ -88,7 +89,7 @@ export function LivePage() {
   const live = useLive()
   const hub = useQuery(hubQuery)
   const { samples } = live
-  const columns = [samples.map((s) => toMs(s.time) / 1000), samples.map((s) => s.messagesIn), samples.map((s) => s.messagesOut)]
+  const times = samples.map((s) => toMs(s.time) / 1000)
   const last = samples.at(-1)
   const peak = samples.reduce((most, sample) => Math.max(most, sample.messagesIn), 0)
   const findings = hub.data?.findings ?? 0
@@ -116,22 +117,37 @@ export function LivePage() {
       <Spoken live={live} />
       <Readouts samples={samples} />
       <div className="live-grid">
-        <Panel
-          title="Messages a second, last two minutes"
-          aside={<Legend series={series} values={last === undefined ? [] : [count(last.messagesIn), count(last.messagesOut)]} />}
-        >
-          <Plot
-            columns={columns}
-            series={series}
-            window={liveSeconds}
-            height={208}
-            summary={
-              last === undefined
-                ? 'No sample yet.'
-                : `Messages a second over two minutes: now ${count(last.messagesIn)} in and ${count(last.messagesOut)} out, peak ${count(peak)} in.`
-            }
-          />
-        </Panel>
+        <div className="live-plots">
+          <Panel
+            title="Messages a second, last two minutes"
+            aside={<Legend series={rates} values={last === undefined ? [] : [count(last.messagesIn), count(last.messagesOut)]} />}
+          >
+            <Plot
+              columns={[times, samples.map((s) => s.messagesIn), samples.map((s) => s.messagesOut)]}
+              series={rates}
+              window={liveSeconds}
+              height={200}
+              summary={
+                last === undefined
+                  ? 'No sample yet.'
+                  : `Messages a second over two minutes: now ${count(last.messagesIn)} in and ${count(last.messagesOut)} out, peak ${count(peak)} in.`
+              }
+            />
+          </Panel>
+          <Panel title="Time to disk, milliseconds">
+            <Plot
+              columns={[times, samples.map((s) => s.flushMs)]}
+              series={latency}
+              window={liveSeconds}
+              height={200}
+              summary={
+                last === undefined
+                  ? 'No sample yet.'
+                  : `Milliseconds until a message is on disk over two minutes: now ${milliseconds(last.flushMs)}.`
+              }
+            />
+          </Panel>
+        </div>
         {hub.data !== undefined && hub.data.devices === 0 ? (
           <Panel title="Begin here">
             <Empty title="No device yet.">

@@ -4,18 +4,13 @@ import { signIn } from '../api/hub.ts'
 import { toProblem } from '../api/problem.ts'
 import { meQuery, queryClient } from '../api/query-client.ts'
 import { onSignedIn, takePlace, tellSignedIn } from '../api/session.ts'
+import { tokenOf } from '../lib/token.ts'
 import { CodeBlock } from '../ui/copy.tsx'
 import { ProblemNote } from '../ui/parts.tsx'
 import { wallTime } from '../ui/time.tsx'
 
-/** The token of a sign-in link, or of a token pasted alone. */
-export function tokenOf(text: string): string | undefined {
-  const match = /(?:#token=|^)([A-Za-z0-9_-]{16,256})$/.exec(text.trim())
-  return match?.[1]
-}
-
 // Read once, when this code is loaded: the address is cleaned at once, so that the token stays in no history entry and no screenshot.
-let fromAddress = tokenOf(location.hash === '' ? '' : location.hash)
+let fromAddress = tokenOf(location.hash)
 if (location.hash !== '') history.replaceState(history.state, '', location.pathname + location.search)
 
 function Why({ error }: { readonly error: unknown }) {

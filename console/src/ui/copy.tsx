@@ -20,7 +20,12 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
     }
   }
   return (
-    <button type="button" className="button button-small" aria-label={`Copy ${what}`} onClick={() => void copy()}>
+    <button
+      type="button"
+      className="button button-small"
+      {...(state === 'idle' ? { 'aria-label': `Copy ${what}` } : {})}
+      onClick={() => void copy()}
+    >
       {state === 'done' ? 'Copied' : state === 'failed' ? 'Not allowed' : 'Copy'}
     </button>
   )

@@ -33,7 +33,7 @@ function options(
     height,
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     legend: { show: false },
-    padding: [8, 12, 0, 0],
+    padding: [8, 24, 0, 0],
     scales: {
       x: range === undefined ? {} : { range },
       y: { range: (_plot, low, high) => (low === null || high === null ? [0, 1] : padded(low, high)) },
@@ -122,7 +122,7 @@ export function Plot({
 
 function toData(columns: readonly (readonly (number | null)[])[]): UPlot.AlignedData {
   const [times = [], ...rows] = columns
-  return [times.map((time) => time ?? 0), ...rows.map((row) => [...row])]
+  return [times.map((time) => time ?? 0), ...rows.map((row) => row.slice())]
 }
 
 /** The names of the lines with their strokes, in text beside the plot. */
