@@ -28,6 +28,8 @@ export class MemoryDisk implements Disk {
   failAlways = false
   /** Bytes that may still be written before ENOSPC. */
   room = Infinity
+  /** A sync takes a turn of the event loop. */
+  slowSyncs = false
   /** Operations so far. */
   operations = 0
   /** Operations that were made to fail. */
@@ -187,6 +189,7 @@ export class MemoryDisk implements Disk {
       write: async (buffers, position) => this.#write(node, Buffer.concat(buffers), position),
       sync: async () => {
         if (this.#freeSyncs-- <= 0) await this.#gate
+        if (this.slowSyncs) await new Promise<void>((resolve) => void setImmediate(resolve))
         if (this.#isDue()) {
           node.doomed.push(...node.waiting.splice(0))
           throw new DiskFault('EIO', 'sync')

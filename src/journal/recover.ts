@@ -16,7 +16,7 @@ import { type FoundBlock, Window, findBlock } from './walk.ts'
  * A segment that holds nothing but such a first flush, and no more than its predecessor has, proves nothing: the predecessor is asked again.
  */
 
-/** What a journal directory holds. `rewrite`: records of the last flush, to be appended again from `next` on. `superseded`: files to remove after that. */
+/** What a journal directory holds. `rewrite`: records of the last flush, to be appended again from `next` on. `superseded`: files to remove once that is durable. */
 export type Recovered = {
   readonly catalog: Catalog
   readonly next: Offset
@@ -29,8 +29,9 @@ export type Recovered = {
 export async function recover(directory: string, disk: Disk, wrap: KeyWrap): Promise<Recovered> {
   const catalog = new Catalog(directory)
   const superseded: Segment[] = []
-  const all = await readHeaders(catalog, disk, superseded)
-  const nextNumber = Math.max(0, ...all.map((segment) => segment.number), ...superseded.map((segment) => segment.number)) + 1
+  const found = await readHeaders(catalog, disk, superseded)
+  const nextNumber = Math.max(0, ...found.map((segment) => segment.number), ...superseded.map((segment) => segment.number)) + 1
+  const all = withoutGhosts(found, superseded)
   let tail: Tail | undefined
   for (let last = all.at(-1); last !== undefined;) {
     tail ??= await readTail(catalog, last, disk, wrap)
@@ -44,11 +45,28 @@ export async function recover(directory: string, disk: Disk, wrap: KeyWrap): Pro
     last = before
   }
   const next = tail?.next ?? 0
-  for (const [index, segment] of all.entries()) segment.end = all[index + 1]?.first ?? next
-  catalog.segments.push(...all)
+  let end = next
+  for (const segment of all.toReversed()) {
+    segment.end = end
+    if (segment.first < end) catalog.segments.unshift(segment)
+    else superseded.push(segment) // all it has is written again
+    end = Math.min(end, segment.first)
+  }
   catalog.beginAt(next)
   if (tail?.cut !== undefined) catalog.report(tail.cut)
   return { catalog, next, rewrite: tail?.rewrite ?? [], superseded, nextNumber }
+}
+
+/** A segment that begins behind a later one was superseded when that one was made; it has come back because its removal did not survive a crash. */
+function withoutGhosts(found: readonly Segment[], superseded: Segment[]): Segment[] {
+  const all: Segment[] = []
+  let limit = Infinity
+  for (const segment of found.toReversed()) {
+    if (segment.first > limit) superseded.push(segment)
+    else all.unshift(segment)
+    limit = Math.min(limit, segment.first)
+  }
+  return all
 }
 
 async function readHeaders(catalog: Catalog, disk: Disk, unfinished: Segment[]): Promise<Segment[]> {

@@ -1,6 +1,6 @@
 import { type CancelTimer, Fault, limits } from '#base'
 import type { Segment } from './catalog.ts'
-import { isDiskFull } from './disk.ts'
+import { isDiskFull, isMissing } from './disk.ts'
 import type { Journal, JournalCondition, JournalRecord, JournalState, Offset } from './journal.ts'
 import { type Batch, Pending } from './pending.ts'
 import { Reader } from './reader.ts'
@@ -303,12 +303,11 @@ class SegmentJournal implements Journal {
 
   async #dropSuperseded(): Promise<void> {
     if (this.#durableEnd === this.#recovered.next && this.#recovered.rewrite.length > 0) return
-    const { catalog } = this.#recovered
-    const empty = catalog.segments.slice(0, -1).filter((segment) => segment.first === segment.end && segment.wrapped !== undefined)
-    for (const segment of empty) catalog.segments.splice(catalog.segments.indexOf(segment), 1)
-    const files = [...this.#superseded, ...empty]
-    this.#superseded = []
-    for (const segment of files) await this.#ports.disk.unlink(catalog.path(segment))
+    while (this.#superseded.length > 0) {
+      const [segment, ...rest] = this.#superseded
+      if (segment !== undefined) await this.#remove(segment)
+      this.#superseded = rest
+    }
   }
 
   async #dropExpired(): Promise<void> {
@@ -318,12 +317,21 @@ class SegmentJournal implements Journal {
     if (since !== undefined && since + this.#retention.ageMs / 8 < now && this.#running === undefined) await this.#writer.roll()
     const count = countExpired(catalog.segments, this.#retention, now)
     for (const segment of catalog.segments.slice(0, count)) {
-      await this.#ports.disk.unlink(catalog.path(segment))
+      await this.#remove(segment)
       catalog.segments.shift()
       this.#droppedSegments++
       this.#droppedRecords += segment.end - segment.first
       await this.#reader.forget(segment)
     }
+  }
+
+  /** Removes a file so that it stays removed: were a later one gone for good and this one to come back, there would be a gap between them. */
+  async #remove(segment: Segment): Promise<void> {
+    const { catalog } = this.#recovered
+    await this.#ports.disk.unlink(catalog.path(segment)).catch((error: unknown) => {
+      if (!isMissing(error)) throw error // gone already: the attempt before this one failed at the directory
+    })
+    await this.#ports.disk.syncDirectory(catalog.directory)
   }
 }
 
