@@ -162,6 +162,8 @@ test('NanoMQ #1181, #1720: lengths and properties that point past the packet do 
   refused(answer(opened(5), '30 07 0001 61 03 26 00ff', next), 'MQTT-4.13.1-1')
   refused(answer(opened(5), '30 04 0001 61 80', next), 'MQTT-4.13.1-1')
   refused(answer(opened(5), '30 05 0006 61 00 2a', next), 'MQTT-3.3.2-1')
+  // A property length that is missing must not be borrowed from the next packet, even when that begins with 0.
+  refused(answer(opened(5), '30 03 0001 61', '00'), 'MQTT-4.13.1-1')
 })
 
 test('CVE-2026-25627: a remaining length larger than the WebSocket frame waits for the next frame, however frames are cut and merged', () => {
