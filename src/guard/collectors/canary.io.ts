@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { lstat, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import type { Random } from '#base'
@@ -21,15 +21,9 @@ export async function searchFiles(
   bounds: SearchBounds,
   signal: AbortSignal,
 ): Promise<Observations['canary']> {
-  const files: { path: string; size: number; changed: number }[] = []
+  const files: FoundFile[] = []
   let complete = true
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const path = join(entry.parentPath, entry.name)
-    const info = await stat(path).catch(() => undefined)
-    // A file that was there a moment ago and is not any more was a temporary one.
-    if (info !== undefined) files.push({ path, size: info.size, changed: info.mtimeMs })
-  }
+  await walk(directory, files)
   files.sort((a, b) => b.changed - a.changed)
   const found: { file: string; encoding: string }[] = []
   let searched = 0
@@ -48,6 +42,20 @@ export async function searchFiles(
   }
   const bytes = files.reduce((sum, file) => sum + file.size, 0)
   return { files: files.length, bytes, searchedBytes: searched, complete, found }
+}
+
+type FoundFile = { readonly path: string; readonly size: number; readonly changed: number }
+
+// Not readdir's own recursion: that one follows links to directories.
+async function walk(directory: string, files: FoundFile[]): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) await walk(path, files)
+    if (!entry.isFile()) continue
+    const info = await lstat(path).catch(() => undefined)
+    // A file that was there a moment ago and is not any more was a temporary one.
+    if (info !== undefined) files.push({ path, size: info.size, changed: info.mtimeMs })
+  }
 }
 
 async function searchFile(

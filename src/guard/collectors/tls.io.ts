@@ -66,7 +66,6 @@ export async function probeSuites(
     if (answer.kind !== 'accepted' || !left.delete(answer.suite)) break
     weakAccepted.push(weakSuites.get(answer.suite) ?? 'unknown')
   }
-  const suites = [...strongSuites, ...weakSuites.keys()]
   const groups = await weakCurve(target, random, signal)
   const sha1 = await asked({ version: 'TLSv1.2', suites: strongSuites, groups: strongGroups, schemes: sha1Schemes })
   return {
