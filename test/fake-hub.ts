@@ -44,7 +44,7 @@ export function makeIdentity(): { readonly rootPem: string; readonly certPem: st
     byPublic: root.publicKey,
     ca: false,
   })
-  return { rootPem, certPem, keyPem: leaf.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
+  return { rootPem, certPem, keyPem: leaf.privateKey.export({ type: 'pkcs8', format: 'pem' }) }
 }
 
 type Wish = {

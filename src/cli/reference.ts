@@ -1,7 +1,8 @@
+import { withLateOptions } from './late-options.ts'
 import { globalOptions } from './program.ts'
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts'
 
-/** The reference page of every command (docs/cli.md), made from the tree. `late` gives options that live in other rooms. */
+/** The reference page of every command (docs/cli.md), made from the tree. */
 export async function referencePage(tree: CommandSpec): Promise<string> {
   const parts = [
     `# ${tree.name}`,
@@ -16,14 +17,13 @@ export async function referencePage(tree: CommandSpec): Promise<string> {
     '',
     ...optionTable(globalOptions),
   ]
-  for (const spec of tree.commands ?? []) parts.push(...(await section(spec, [tree.name])))
+  for (const spec of (await withLateOptions(tree)).commands ?? []) parts.push(...section(spec, [tree.name]))
   return `${parts.join('\n')}\n`
 }
 
-async function section(spec: CommandSpec, parents: readonly string[]): Promise<readonly string[]> {
+function section(spec: CommandSpec, parents: readonly string[]): readonly string[] {
   const path = [...parents, spec.name]
-  const known = new Set<string>(globalOptions.map((option) => option.flag))
-  const options = [...(spec.options ?? []), ...((await spec.lateOptions?.()) ?? [])].filter((option) => !known.has(option.flag))
+  const options = spec.options ?? []
   const lines = [
     '',
     `${'#'.repeat(path.length)} ${path.join(' ')}${spec.arguments?.map((argument) => ` ${usage(argument)}`).join('') ?? ''}`,
@@ -41,7 +41,7 @@ async function section(spec: CommandSpec, parents: readonly string[]): Promise<r
     )
   if (options.length > 0) lines.push('', ...optionTable(options))
   lines.push('', '```sh', ...spec.examples.flatMap(([line, what]) => [`# ${what}`, line]), '```')
-  for (const child of spec.commands ?? []) lines.push(...(await section(child, path)))
+  for (const child of spec.commands ?? []) lines.push(...section(child, path))
   return lines
 }
 

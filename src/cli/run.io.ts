@@ -7,10 +7,10 @@ import { text } from './given.ts'
 import { dataDirectory, readHubFiles } from './hub-files.io.ts'
 import type { Hub } from './hub.ts'
 import { openHub } from './hub.io.ts'
+import { withLateOptions } from './late-options.ts'
 import { problemLines } from './problem.ts'
-import { globalOptions, readCommandLine } from './program.ts'
+import { readCommandLine } from './program.ts'
 import { object, text as textShape } from './shape.ts'
-import type { CommandSpec } from './spec.ts'
 import type { Terminal } from './terminal.ts'
 import { openTerminal } from './terminal.io.ts'
 import { tree } from './tree.ts'
@@ -18,7 +18,7 @@ import { tree } from './tree.ts'
 /** Reads the command line, runs what it asks for and gives the exit code. The one place where faults are caught and told. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
   const terminal = openTerminal()
-  const asked = readCommandLine(await withLateOptions(argv), ownVersion(), argv)
+  const asked = readCommandLine(await withLateOptions(tree, (name) => argv.includes(name)), ownVersion(), argv)
   if (asked.kind === 'help') {
     ;(asked.asked ? process.stdout : process.stderr).write(asked.text)
     return asked.asked ? exit.ok : exit.usage
@@ -96,19 +96,4 @@ function causeOf(cause: unknown): string | undefined {
 export function ownVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   return object({ version: textShape })(manifest, 'package.json').version
-}
-
-/** The tree, with those late options that this command line could reach; loading them all would make every command slow. */
-async function withLateOptions(argv: readonly string[]): Promise<CommandSpec> {
-  const commands = await Promise.all(
-    (tree.commands ?? []).map(async (spec) =>
-      spec.lateOptions && argv.includes(spec.name) ? withOptions(spec, await spec.lateOptions()) : spec,
-    ),
-  )
-  return { ...tree, commands }
-}
-
-function withOptions(spec: CommandSpec, late: CommandSpec['options']): CommandSpec {
-  const known = new Set<string>(globalOptions.map((option) => option.flag))
-  return { ...spec, options: [...(spec.options ?? []), ...(late ?? [])].filter((option) => !known.has(option.flag)) }
 }

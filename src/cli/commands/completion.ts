@@ -1,5 +1,6 @@
 import { done } from '../exit.ts'
 import { position } from '../given.ts'
+import { withLateOptions } from '../late-options.ts'
 import { globalOptions } from '../program.ts'
 import type { CommandSpec, Run } from '../spec.ts'
 import { tree } from '../tree.ts'
@@ -128,11 +129,6 @@ export function completionScript(shell: string, root: CommandSpec): string {
 
 /** `completion`: prints the script. */
 export const completion: Run = async (context, given) => {
-  const commands = await Promise.all(
-    (tree.commands ?? []).map(async (spec) =>
-      spec.lateOptions ? { ...spec, options: [...(spec.options ?? []), ...(await spec.lateOptions())] } : spec,
-    ),
-  )
-  for (const line of completionScript(position(given, 0), { ...tree, commands }).split('\n')) await context.terminal.print(line)
+  for (const line of completionScript(position(given, 0), await withLateOptions(tree)).split('\n')) await context.terminal.print(line)
   return done
 }

@@ -6,7 +6,7 @@ import type { Hub } from '../hub.ts'
 import type { SseEvent } from '../sse.ts'
 import { follow } from './follow.ts'
 
-type Connection = { readonly events: readonly SseEvent[]; readonly then: 'end' | 'close' | 'cut' } | 'unreachable' | 'denied'
+type Connection = { readonly events: readonly SseEvent[]; readonly last: 'end' | 'close' | 'cut' } | 'unreachable' | 'denied'
 
 /** A hub whose event stream answers connection by connection as told. */
 function scripted(connections: readonly Connection[]) {
@@ -29,10 +29,10 @@ function scripted(connections: readonly Connection[]) {
   return { hub, asked }
 }
 
-async function* stream({ events, then }: Exclude<Connection, string>): AsyncGenerator<SseEvent> {
+async function* stream({ events, last }: Exclude<Connection, string>): AsyncGenerator<SseEvent> {
   yield* events
-  if (then === 'end') yield { id: '', event: 'end', data: '' }
-  if (then === 'cut') throw new Error('ECONNRESET')
+  if (last === 'end') yield { id: '', event: 'end', data: '' }
+  if (last === 'cut') throw new Error('ECONNRESET')
 }
 
 const fact = (id: number): SseEvent => ({ id: String(id), event: 'message', data: `f${id}` })
@@ -54,17 +54,17 @@ async function run(connections: readonly Connection[], from = 'start', patience 
 }
 
 test('ends where the hub says the end is', async () => {
-  const { facts, outcome, asked } = await run([{ events: [fact(1), fact(2)], then: 'end' }])
+  const { facts, outcome, asked } = await run([{ events: [fact(1), fact(2)], last: 'end' }])
   assert.deepEqual([facts, outcome, asked], [['f1', 'f2'], ok(undefined), ['start']])
 })
 
 test('a broken stream goes on after the last fact, none lost and none twice, whether or not the hub counts the offset in', async () => {
   for (const overlap of [[fact(2)], []]) {
     const { facts, asked, told } = await run([
-      { events: [fact(1), fact(2)], then: 'cut' },
+      { events: [fact(1), fact(2)], last: 'cut' },
       'unreachable',
-      { events: [...overlap, fact(3)], then: 'close' },
-      { events: [fact(3), fact(4)], then: 'end' },
+      { events: [...overlap, fact(3)], last: 'close' },
+      { events: [fact(3), fact(4)], last: 'end' },
     ])
     assert.deepEqual(facts, ['f1', 'f2', 'f3', 'f4'])
     assert.deepEqual(asked, ['start', '2', '2', '3'])
@@ -79,21 +79,21 @@ test('a hub that was never there is told at once', async () => {
 })
 
 test('a refusal after a break is final: waiting would not change it', async () => {
-  const { outcome, asked } = await run([{ events: [fact(1)], then: 'cut' }, 'denied', { events: [fact(2)], then: 'end' }])
+  const { outcome, asked } = await run([{ events: [fact(1)], last: 'cut' }, 'denied', { events: [fact(2)], last: 'end' }])
   assert.equal(outcome.ok ? 0 : outcome.error.exit, exit.denied)
   assert.equal(asked.length, 2)
 })
 
 test('offsets are compared as numbers: 10 comes after 9', async () => {
   const { facts } = await run([
-    { events: [fact(9)], then: 'cut' },
-    { events: [fact(10)], then: 'end' },
+    { events: [fact(9)], last: 'cut' },
+    { events: [fact(10)], last: 'end' },
   ])
   assert.deepEqual(facts, ['f9', 'f10'])
 })
 
 test('a failure of the reader itself is not taken for a broken stream', async () => {
-  const { hub } = scripted([{ events: [fact(1)], then: 'end' }])
+  const { hub } = scripted([{ events: [fact(1)], last: 'end' }])
   const full = new Error('disk full')
   const told = { fact: () => Promise.reject(full), broke: () => undefined, back: () => undefined }
   await assert.rejects(
