@@ -9,10 +9,13 @@ const listeners = new Set<() => void>()
 
 function subscribe(tell: () => void): () => void {
   listeners.add(tell)
-  timer ??= setInterval(() => {
+  if (timer === undefined) {
     now = Date.now()
-    for (const each of listeners) each()
-  }, tickMs)
+    timer = setInterval(() => {
+      now = Date.now()
+      for (const each of listeners) each()
+    }, tickMs)
+  }
   return () => {
     listeners.delete(tell)
     if (listeners.size > 0) return
@@ -32,10 +35,12 @@ export const wallTime = (): number => Date.now()
 /** `4 min ago`, with the exact time for whoever points at it. */
 export function Ago({ at }: { readonly at: Moment }) {
   const ms = toMs(at)
-  const now = useNow()
+  const tick = useNow()
+  // What happened since the last tick happened now, not in the future.
+  const now = ms > tick && ms < tick + 1500 ? ms : tick
   return (
     <time dateTime={Number.isNaN(ms) ? '' : new Date(ms).toISOString()} title={dateTime(at)}>
-      {relative(at, Math.max(now, ms < now + 1500 ? ms : now))}
+      {relative(at, now)}
     </time>
   )
 }

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { after, before, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { connectDevice, openStage, send, type Stage, watchFor } from './stage.ts'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const places = [
+  '/',
+  '/devices',
+  '/devices/boiler-1',
+  '/add',
+  '/checks',
+  '/explain?device=boiler-1&action=publish&topic=plant/x',
+  '/audit',
+  '/about',
+  '/nowhere',
+]
+
+let stage: Stage
+let stop: () => Promise<void>
+before(async () => {
+  stage = await openStage()
+  const client = await connectDevice(stage, await stage.hub.addDevice('boiler-1'))
+  for (let n = 0; n < 20; n++) await send(client, 'boiler-1', { temperature: 60 + Math.sin(n), pressure: 1.2 })
+  await client.publishAsync('plant/x', 'no', { qos: 1 })
+  await stage.hub.api('POST', '/api/v1/checks/run', {})
+  stop = () => client.endAsync(true)
+})
+after(async () => {
+  await stop()
+  await stage[Symbol.asyncDispose]()
+})
+
+/** Waits until a page has shown what it has: no skeleton is left. */
+async function settled(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  await page.locator('.skeleton').first().waitFor({ state: 'detached' })
+  await page
+    .locator('.stream-line')
+    .first()
+    .waitFor({ timeout: 1000 })
+    .catch(() => undefined)
+}
+
+async function findings(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    const run: unknown = Reflect.get(Reflect.get(window, 'axe'), 'run')
+    if (typeof run !== 'function') return ['axe did not load']
+    const { violations } = await run()
+    return violations.map(
+      (each: { id: string; nodes: { html: string }[] }) => `${each.id}: ${each.nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`,
+    )
+  })
+}
+
+for (const colorScheme of ['light', 'dark'] as const)
+  test(`no page has an accessibility finding in the ${colorScheme} theme [WCAG 2.2 AA, axe]`, async () => {
+    // axe cannot be put into a page under the strict policy; the policy itself has its own test below.
+    const page = await stage.signedIn('/', { colorScheme, bypassCSP: true })
+    for (const place of places) {
+      await page.goto(stage.url + place)
+      await settled(page)
+      if (place === '/checks') await page.locator('summary').first().click()
+      if (place === '/') await page.locator('.stream-line').first().click()
+      assert.deepEqual(await findings(page), [], `${place} in ${colorScheme}`)
+    }
+    await page.goto(`${stage.url}/devices/boiler-1`)
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    assert.deepEqual(await findings(page), [], 'a dialog')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('?')
+    assert.deepEqual(await findings(page), [], 'the list of shortcuts')
+    await page.context().clearCookies()
+    await page.goto(`${stage.url}/sign-in`)
+    await page.getByLabel('Sign-in link').waitFor()
+    assert.deepEqual(await findings(page), [], 'signing in')
+    await page.context().close()
+  })
+
+test('under the strict policy nothing is violated, nothing fails and nothing is asked of another origin', async () => {
+  const page = await stage.signedIn()
+  const found = await watchFor(page, stage.url)
+  const answer = await page.goto(stage.url)
+  assert.match(answer?.headers()['content-security-policy'] ?? '', /require-trusted-types-for 'script'/)
+  for (const place of places) {
+    await page.goto(stage.url + place)
+    await settled(page)
+  }
+  await page.goto(`${stage.url}/add`)
+  await page.getByLabel('Device id').fill('boiler-2')
+  await page.getByRole('button', { name: 'Add device' }).click()
+  await page.getByRole('heading', { name: 'boiler-2 is added' }).waitFor()
+  await page.getByRole('button', { name: /^Download all/ }).click()
+  assert.deepEqual(found, { errors: [], violations: [], foreign: [] })
+  await page.context().close()
+})
+
+test('the policy stops what is put into the page', async () => {
+  const page = await stage.signedIn()
+  const found = await watchFor(page, stage.url)
+  await page.goto(stage.url)
+  const blocked = await page.evaluate(() => {
+    try {
+      document.body.innerHTML = '<b>x</b>'
+      return 'not blocked'
+    } catch (error) {
+      return String(error)
+    }
+  })
+  assert.match(blocked, /TrustedHTML/)
+  assert.equal(found.violations.length > 0, true)
+  await page.context().close()
+})
+
+test('everything can be reached and done with the keyboard alone', async () => {
+  const page = await stage.signedIn()
+  const press = (...keys: readonly string[]): Promise<void> =>
+    keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve())
+  const focused = (): Promise<string> => page.evaluate(() => document.activeElement?.textContent ?? '')
+
+  await page.reload()
+  await settled(page)
+  await press('Tab')
+  assert.equal(await focused(), 'Skip to the content')
+  await press('Enter')
+  await press('g', 'd')
+  await page.getByRole('heading', { level: 1, name: 'Devices' }).waitFor()
+  await page.waitForFunction(() => document.activeElement?.textContent === 'Devices')
+  await press('/')
+  await page.keyboard.type('boiler-1')
+  await page.getByText('1 matching device').waitFor()
+  await press('Tab', 'Tab', 'Tab', 'Enter')
+  await page.getByRole('heading', { level: 1, name: 'boiler-1' }).waitFor()
+  await press('Tab', 'Tab', 'Enter')
+  await page.getByRole('dialog', { name: 'Disable boiler-1?' }).waitFor()
+  await press('Escape')
+  assert.equal(await focused(), 'Disable…')
+
+  await press('g', 'c')
+  await page.getByRole('heading', { level: 1, name: 'Checks' }).waitFor()
+  await press('?')
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+  await press('Escape')
+
+  await press('g', 'd')
+  await page.getByRole('heading', { level: 1, name: 'Devices' }).waitFor()
+  await page.waitForFunction(() => document.activeElement?.textContent === 'Devices')
+  await press('Tab', 'Enter')
+  await page.getByRole('heading', { level: 1, name: 'Add devices' }).waitFor()
+  await page.waitForFunction(() => document.activeElement?.textContent === 'Add devices')
+  await press('Tab', 'ArrowRight')
+  assert.equal(await focused(), 'Many devices')
+  await press('ArrowLeft', 'Tab')
+  await page.keyboard.type('by-keyboard')
+  await press('Enter')
+  await page.getByRole('heading', { level: 1, name: 'by-keyboard is added' }).waitFor()
+  await page.context().close()
+})
+
+for (const width of [360, 768, 1280, 2560])
+  test(`at ${width} pixels no page scrolls sideways [WCAG 1.4.10]`, async () => {
+    const page = await stage.signedIn('/', { viewport: { width, height: 900 } })
+    for (const place of places) {
+      await page.goto(stage.url + place)
+      await settled(page)
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+      assert.ok(over <= 0, `${place} is ${over} pixels too wide`)
+    }
+    await page.context().close()
+  })
+
+test('the chosen theme is remembered, without a flash', async () => {
+  const page = await stage.signedIn('/about', { colorScheme: 'light' })
+  const ground = (): Promise<string> => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+  const light = await ground()
+  await page.getByRole('radio', { name: 'Dark' }).check({ force: true })
+  const dark = await ground()
+  assert.notEqual(dark, light)
+  await page.reload({ waitUntil: 'commit' })
+  await page.waitForFunction(() => document.documentElement.dataset['theme'] === 'dark')
+  await page.getByRole('heading', { level: 1 }).waitFor()
+  assert.equal(await ground(), dark)
+  await page.context().close()
+})
