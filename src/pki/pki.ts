@@ -36,7 +36,7 @@ export class Pki implements AsyncDisposable {
   readonly #stop: () => void
   #authorities: Authorities
   #server: ServerCertificate
-  #renewing: Promise<Result<boolean>> | undefined
+  #renewing: Promise<Result<boolean>> = Promise.resolve(ok(false))
 
   /** For {@link openPki}. */
   constructor(foundry: Foundry, authorities: Authorities, names: ServerCertificate['names'], server: ServerCertificate) {
@@ -87,10 +87,11 @@ export class Pki implements AsyncDisposable {
 
   /**
    * Renews the server certificate, and the issuers before it, once two thirds of their life are over. True when there is a new one. Runs by itself
-   * every ten minutes; calls at the same time share one renewal.
+   * every ten minutes; calls at the same time run one after the other.
    */
   renewServerIfDue(now: Instant): Promise<Result<boolean>> {
-    this.#renewing ??= this.#renew(now).finally(() => (this.#renewing = undefined))
+    const again = () => this.#renew(now)
+    this.#renewing = this.#renewing.then(again, again)
     return this.#renewing
   }
 
@@ -146,7 +147,7 @@ export class Pki implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop()
-    await this.#renewing?.catch(() => undefined)
+    await this.#renewing.catch(() => undefined)
     this.#server.keyPem[Symbol.dispose]()
   }
 
