@@ -2,9 +2,12 @@
 export class Problem extends Error {
   readonly code: string
   readonly status: number
+  /** What was wrong line by line, for input of many lines. */
+  readonly lines: readonly string[]
 
-  constructor(code: string, status: number, sentence: string) {
+  constructor(code: string, status: number, sentence: string, lines: readonly string[] = []) {
     super(sentence)
+    this.lines = lines
     this.name = 'Problem'
     this.code = code
     this.status = status
@@ -17,7 +20,21 @@ export function problemOf(status: number, body: unknown): Problem {
     const value: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined
     return typeof value === 'string' && value !== '' ? value : undefined
   }
-  return new Problem(text('code') ?? `http/${status}`, status, text('detail') ?? text('title') ?? `The hub answered with status ${status}.`)
+  return new Problem(
+    text('code') ?? `http/${status}`,
+    status,
+    text('detail') ?? text('title') ?? `The hub answered with status ${status}.`,
+    linesOf(body),
+  )
+}
+
+function linesOf(body: unknown): readonly string[] {
+  const errors: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'errors') : undefined
+  if (!Array.isArray(errors)) return []
+  return errors.flatMap((each: unknown) => {
+    if (typeof each !== 'object' || each === null) return []
+    return [`Line ${String(Reflect.get(each, 'line'))}: ${String(Reflect.get(each, 'message'))} (${String(Reflect.get(each, 'code'))})`]
+  })
 }
 
 /** The problem behind anything thrown. Network failures become `console/unreachable`. */

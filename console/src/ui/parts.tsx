@@ -87,12 +87,23 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
   )
 }
 
+/** Lines of a refused list shown at once. */
+const linesShown = 20
+
 /** A refusal or failure: its sentence, what to do, its code, and another try. */
 export function ProblemNote({ error, retry }: { readonly error: unknown; readonly retry?: () => void }) {
   const problem = toProblem(error)
   return (
     <div className="problem" role="alert">
       <p className="problem-title">{problem.message}</p>
+      {problem.lines.length === 0 ? null : (
+        <ul className="problem-lines">
+          {problem.lines.slice(0, linesShown).map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+          {problem.lines.length > linesShown ? <li>and {problem.lines.length - linesShown} more</li> : null}
+        </ul>
+      )}
       <p>{fixFor(problem)}</p>
       <p className="problem-foot">
         <code>{problem.code}</code>
