@@ -15,7 +15,7 @@ const device = (id: string) => ({
   updatedAt: '2026-01-01T00:00:00.000Z',
 })
 const receipt = { closed: 3, of: 3, elapsedMs: 41.2, transports: { mqtts: 2, wss: 1 } }
-const unknown: Route = (call, response) => problem(response, 404, 'hub/device-unknown', `There is no device ${call.path.split('/')[4]}.`)
+const unknown: Route = (call, response) => problem(response, 404, 'hub/device-not-found', `There is no device ${call.path.split('/')[4]}.`)
 /** PEM of nothing. */
 export const pem = (label: string) => `-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----\n`
 const ids = ['pump-1', 'pump-2', 'pump-3']

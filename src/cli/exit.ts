@@ -13,6 +13,8 @@ export type Problem = {
   readonly why?: string | undefined
   readonly fix?: string | undefined
   readonly code?: string | undefined
+  /** Further lines, for example one a faulty line of a file. */
+  readonly more?: readonly string[] | undefined
 }
 
 /** What a command ends with: an exit code (a failed check is an answer, not a problem), or the problem that stopped it. */

@@ -31,7 +31,7 @@ export function readHubFiles(directory: string, givenUrl?: string): Result<HubFi
   const no = (why: string, fix: string) => stop(exit.unreachable, 'The hub was not found.', why, fix)
   if (!existsSync(directory)) return no(`the data directory ${directory} does not exist.`, started)
   const description = readOr(join(directory, 'hub.json'))
-  if (description === undefined) return no(`no hub has written ${join(directory, 'hub.json')}.`, started)
+  if (description === undefined) return no(`no hub runs with the data directory ${directory}: it holds no hub.json.`, started)
   const rootPem = readOr(join(directory, 'root.pem'))
   if (rootPem === undefined)
     return no(

@@ -31,6 +31,11 @@ test('a problem document gives the why and the code [RFC 9457]', () => {
   assert.match(lines[2] ?? '', /^ {2}fix: choose another name/)
 })
 
+test('every faulty line of a list is told', () => {
+  const lines = problemLines(problemOf('x', 400, { detail: 'The list has faults.', errors: [{ line: 3, code: 'a/b', message: 'Twice.' }] }))
+  assert.equal(render(lines.at(-1) ?? '', false), '  line 3: Twice.')
+})
+
 test('reasons of an unhealthy hub are the why', () => {
   assert.equal(problemOf('x', 503, { status: 'starting', reasons: ['disk full', 'clock'] }).why, 'disk full; clock')
 })

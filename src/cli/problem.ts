@@ -1,7 +1,7 @@
 import { type ExitCode, type Problem, exit } from './exit.ts'
 import type { Line } from './line.ts'
 import { styled } from './line.ts'
-import { list, maybe, object, text } from './shape.ts'
+import { list, maybe, number, object, text } from './shape.ts'
 
 /** The lines of a problem on stderr: what happened, why, fix. */
 export function problemLines(problem: Problem): readonly Line[] {
@@ -9,31 +9,49 @@ export function problemLines(problem: Problem): readonly Line[] {
   const why = [problem.why, problem.code === undefined ? undefined : `(${problem.code})`].filter((part) => part !== undefined).join(' ')
   if (why !== '') lines.push([styled('dim', '  why: '), why])
   if (problem.fix !== undefined) lines.push([styled('dim', '  fix: '), problem.fix])
+  for (const line of problem.more ?? []) lines.push(`  ${line}`)
   return lines
 }
 
-const shape = object({ title: maybe(text), detail: maybe(text), code: maybe(text), reasons: maybe(list(text)) })
+const lineError = object({ line: maybe(number), message: text })
+const shape = object({
+  title: maybe(text),
+  detail: maybe(text),
+  code: maybe(text),
+  reasons: maybe(list(text)),
+  errors: maybe(list(lineError)),
+})
 
 /** Reads a problem document of the hub (RFC 9457) under the exit code that its status means. */
 export function problemOf(what: string, status: number, body: unknown): Problem {
   const isDocument = typeof body === 'object' && body !== null && !Array.isArray(body)
-  const { title, detail, code, reasons } = shape(isDocument ? body : {}, 'the problem')
+  const { title, detail, code, reasons, errors } = shape(isDocument ? body : {}, 'the problem')
   const why = reasons?.join('; ') ?? detail ?? title ?? `the hub answered with status ${status}.`
-  return { exit: exitOf(status), what, why, code, fix: fixOf(status, code) }
+  return {
+    exit: exitOf(status),
+    what,
+    why,
+    code,
+    fix: fixOf(status, code),
+    more: errors?.map(({ line, message }) => (line === undefined ? message : `line ${line}: ${message}`)),
+  }
 }
 
 function exitOf(status: number): ExitCode {
   if (status === 401 || status === 403) return exit.denied
   if (status === 404 || status === 410) return exit.notFound
   if (status === 409 || status === 412) return exit.conflict
-  if (status === 400 || status === 413 || status === 415 || status === 422) return exit.usage
+  if (status === 400 || status === 413 || status === 415 || status === 421 || status === 422) return exit.usage
   if (status === 502 || status === 503 || status === 504) return exit.unreachable
   return exit.failed
 }
 
 const fixes: ReadonlyMap<string, string> = new Map([
   ['hub/device-exists', 'choose another name, or show the one there with "thingwall device show NAME".'],
-  ['hub/device-unknown', 'list the devices with "thingwall device ls".'],
+  ['hub/device-not-found', 'list the devices with "thingwall device ls".'],
+  ['hub/etag-differs', 'look at it with "thingwall device show NAME" and give its etag of now.'],
+  ['control/nothing-to-revoke', 'it has no valid certificate of this hub; "thingwall device disable NAME" refuses it.'],
+  ['control/unknown-host', 'use the address that hub.json of the data directory names, or start the hub with --name.'],
   ['hub/sha1-thumbprint', 'give the SHA-256 thumbprint: openssl x509 -in cert.pem -noout -fingerprint -sha256'],
 ])
 

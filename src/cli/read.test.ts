@@ -83,3 +83,17 @@ test('a reader that leaves ends the command quietly', async () => {
   })
   assert.deepEqual([code, stderr], [0, ''])
 })
+
+test('NO_COLOR wins over FORCE_COLOR, and colours are the only control characters', async () => {
+  const words = ['--data', scene.hub.directory, 'explain', 'pump-1', 'publish', 'own']
+  const coloured = await runCommand(words, { environment: { NO_COLOR: '', FORCE_COLOR: '1' } })
+  assert.ok(coloured.stdout.includes('\u001b[32m'))
+  const bare = await runCommand(words, { environment: { NO_COLOR: '1', FORCE_COLOR: '1' } })
+  assert.ok(!bare.stdout.includes('\u001b'))
+})
+
+test('the hub is found by THINGWALL_DATA, and --data wins', async () => {
+  const environment = { THINGWALL_DATA: scene.hub.directory }
+  assert.equal((await runCommand(['device', 'ls'], { environment })).code, 0)
+  assert.equal((await runCommand(['device', 'ls', '--data', scene.folder], { environment })).code, 6)
+})

@@ -66,7 +66,10 @@ export const trust: Run = async (context, given) => {
   }
   const { terminal } = context
   await terminal.print([styled('dim', 'root         '), file])
-  await terminal.print([styled('dim', 'SHA-256      '), styled('bold', root.fingerprint256)])
+  // As the hub prints it at its start, then as browsers and openssl do.
+  const hex = root.fingerprint256.replaceAll(':', '').toLowerCase()
+  await terminal.print([styled('dim', 'SHA-256      '), styled('bold', hex.match(/.{1,4}/g)?.join(' ') ?? hex)])
+  await terminal.print([styled('dim', '             '), root.fingerprint256])
   await terminal.print([styled('dim', 'valid until  '), root.validToDate.toISOString()])
   const only = text(given, '--system')
   for (const [name, way] of ways) {

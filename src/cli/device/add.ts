@@ -60,7 +60,7 @@ async function addOne(context: Context, given: Given, name: string) {
   for (const [what, path] of Object.entries(files)) if (path !== undefined) context.terminal.say(`  ${what.padEnd(12)} ${path}`)
   const wanted = texts(given, '--sdk')
   const shown = wanted.length > 0 ? wanted : ['node', 'mosquitto']
-  // With a CSR or a thumbprint the files are the caller's own; the snippet then names where they would be.
+  if (privateKeyPem === undefined) context.terminal.say('The key stays with the device: put its path where the programs below name one.')
   for (const sdk of shown) {
     const found = snippet(sdk, { device: name, endpoint: connection, ...paths })
     if (!found) continue
