@@ -5,6 +5,7 @@ import { type Sender, firstPacket, laterPacket } from '../../../test/arbitrary-p
 import { encode } from './codec.ts'
 import type { Malformed } from './malformed.ts'
 import type { MqttPacket, ProtocolVersion } from './packet.ts'
+import { decodePropertyBytes, encodePropertyBytes } from './properties.ts'
 import { publishHead, writePublishHead } from './publish.ts'
 import { FrameReader } from './reader.ts'
 
@@ -117,6 +118,18 @@ for (const version of versions) {
       { numRuns: 500 },
     ))
 }
+
+test("a message's properties survive being kept as bytes, and other bytes are none", () => {
+  fc.assert(
+    fc.property(laterPacket(5, 'server'), (packet) => {
+      if (packet.type !== 'publish') return
+      assert.deepEqual(decodePropertyBytes(encodePropertyBytes(packet.properties ?? {})), packet.properties)
+    }),
+    { numRuns: 500 },
+  )
+  assert.equal(decodePropertyBytes(Buffer.of(0x21, 0, 1)), undefined)
+  assert.equal(decodePropertyBytes(Buffer.of(0x01)), undefined)
+})
 
 /** The packet cut after every byte of its body, each time with a fixed header that says so. */
 function truncations(packet: Buffer): Buffer[] {

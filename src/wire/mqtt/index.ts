@@ -27,6 +27,7 @@ export type {
   UserProperty,
   Will,
 } from './packet.ts'
+export { decodePropertyBytes, encodePropertyBytes } from './properties.ts'
 export { type Delivery, type PublishHead, publishHead, writePublishHead } from './publish.ts'
 export { FrameReader, type Next, type ReaderRole } from './reader.ts'
 export { type ReasonName, reasonCodes, reasonName, returnCodeOf } from './reason-codes.ts'

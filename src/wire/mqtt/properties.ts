@@ -1,8 +1,9 @@
-import type { Cursor } from './cursor.ts'
-import type { DecodeContext } from './decode-context.ts'
+import { Cursor } from './cursor.ts'
+import { type DecodeContext, readerLimits } from './decode-context.ts'
 import { type Malformed, badTopicName, malformed, protocolError, tooMany } from './malformed.ts'
 import type { Properties, UserProperty } from './packet.ts'
 import { type PropertyPlace, mayRepeat, propertiesOf, propertyIds as p } from './property-table.ts'
+import { TopicCache } from './topic-cache.ts'
 import { topicNameFault } from './topic.ts'
 import { Writer } from './writer.ts'
 
@@ -192,6 +193,12 @@ export function encodeProperties(writer: Writer, properties: Properties | undefi
     writer.u8(0)
     return
   }
+  const bytes = encodePropertyBytes(properties)
+  writer.varint(bytes.length).raw(bytes)
+}
+
+/** The bytes of the properties, one after the other, without their length. For keeping a message's properties as they were sent. */
+export function encodePropertyBytes(properties: Properties): Buffer {
   const list = new Writer()
   const byte = (id: number, value: number | boolean | undefined) => value === undefined || list.u8(id).u8(Number(value))
   const two = (id: number, value: number | undefined) => value === undefined || list.u8(id).u16(value)
@@ -225,6 +232,16 @@ export function encodeProperties(writer: Writer, properties: Properties | undefi
   byte(p.wildcardSubscriptionAvailable, properties.wildcardSubscriptionAvailable)
   byte(p.subscriptionIdentifierAvailable, properties.subscriptionIdentifierAvailable)
   byte(p.sharedSubscriptionAvailable, properties.sharedSubscriptionAvailable)
-  const bytes = list.body()
-  writer.varint(bytes.length).raw(bytes)
+  return list.body()
+}
+
+/**
+ * The inverse of {@link encodePropertyBytes} for the properties of a PUBLISH, in whichever direction; `undefined` when there are none or
+ * the bytes are not such properties. For bytes that we kept ourselves: user properties are not counted again.
+ */
+export function decodePropertyBytes(bytes: Buffer): Properties | undefined {
+  const limits = { ...readerLimits, userProperties: Infinity, userPropertyBytes: Infinity, topicLevels: Infinity }
+  const context: DecodeContext = { version: 5, sender: 'server', limits, topics: new TopicCache(Infinity) }
+  const list = new Writer(bytes.length + 4).varint(bytes.length).raw(bytes).body()
+  return decodeProperties(new Cursor(list, 0, list.length), 'server-publish', context)
 }

@@ -1,7 +1,7 @@
 import { parser } from 'mqtt-packet'
 import { pubackBytes, writePuback } from './acknowledge.ts'
 import { encode } from './codec.ts'
-import type { ProtocolVersion, QoS } from './packet.ts'
+import type { Properties, ProtocolVersion, QoS } from './packet.ts'
 import { publishHead, writePublishHead } from './publish.ts'
 import { FrameReader } from './reader.ts'
 
@@ -13,13 +13,18 @@ const payload = Buffer.alloc(128, 0x2a)
 const chunkBytes = 64 * 1024
 const runMs = 700
 
-function chunkOf(version: ProtocolVersion, qos: QoS, topics: readonly string[]): { readonly chunk: Buffer; readonly packets: number } {
+function chunkOf(
+  version: ProtocolVersion,
+  qos: QoS,
+  topics: readonly string[],
+  properties?: Properties,
+): { readonly chunk: Buffer; readonly packets: number } {
   const packets: Buffer[] = []
   let bytes = 0
   for (let n = 0; ; n++) {
     const packetId = qos === 0 ? undefined : (n % 65_535) + 1
     const packet = encode(
-      { type: 'publish', topic: topics[n % topics.length] ?? topic, payload, qos, retain: false, dup: false, packetId },
+      { type: 'publish', topic: topics[n % topics.length] ?? topic, payload, qos, retain: false, dup: false, packetId, properties },
       version,
     )
     if (bytes + packet.length > chunkBytes) return { chunk: Buffer.concat(packets), packets: n }
@@ -91,6 +96,18 @@ for (const version of [4, 5] as const) {
 }
 const mixed = chunkOf(4, 1, many)
 say('decode PUBLISH, level 4, QoS 1, 64 topics', rate(mixed.packets, ours(4, mixed.chunk)))
+const rich: Properties = {
+  contentType: 'application/json',
+  userProperties: [
+    ['site', 'north'],
+    ['line', '3'],
+  ],
+}
+const described = chunkOf(5, 1, [topic], rich)
+const we = rate(described.packets, ours(5, described.chunk))
+const they = rate(described.packets, theirs(5, described.chunk))
+say('decode PUBLISH, level 5, QoS 1, 3 properties', we)
+say('  the same by mqtt-packet', they, `   ${(we / they).toFixed(1)}x`)
 
 const out = Buffer.alloc(chunkBytes)
 say(
