@@ -13,6 +13,7 @@ type Counted = FactOf<'refused'> | FactOf<'denied'>
  */
 export class FactLog {
   readonly #journal: Journal
+  readonly #observers = new Set<(fact: JsonFact) => void>()
   readonly #repeats = new Map<string, { readonly fact: Counted; count: number }>()
   #written = 0
 
@@ -24,6 +25,13 @@ export class FactLog {
   /** Writes a fact now. While the journal is at its memory bound the fact is lost, as QoS 0 would be. */
   tell(fact: JsonFact): void {
     this.#journal.append(encodeFact(fact))
+    for (const observe of this.#observers) observe(fact)
+  }
+
+  /** Shows every fact to `observe` as it is written, so that nobody has to read the journal back for it. Returns how to stop. */
+  observed(observe: (fact: JsonFact) => void): () => void {
+    this.#observers.add(observe)
+    return () => void this.#observers.delete(observe)
   }
 
   /** Writes a refusal or denial under the limit. `sort` names what makes two of them the same. */

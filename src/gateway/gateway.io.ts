@@ -1,10 +1,13 @@
+import type { Server } from 'node:tls'
 import { limits } from '#base'
 import type { CloseAnswer, CloseRequest } from '#bus'
+import type { JsonFact } from '#journal'
 import { Admission } from './admission.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Desk, type DeskConfig } from './desk.ts'
-import { createFront } from './front.io.ts'
+import { createFront, ignoreError } from './front.io.ts'
+import { refuseHandshake } from './handshake-refusal.ts'
 import { createHttpsServer } from './https-listener.io.ts'
 import { createMqttServer } from './mqtt-listener.io.ts'
 import type { GatewayPorts, LiveConnection } from './ports.ts'
@@ -23,6 +26,19 @@ export interface Gateway extends AsyncDisposable {
   readonly mqttPort: number
   readonly httpsPort: number
   connections(): readonly LiveConnection[]
+  /** Shows every fact about connections as it is written. Returns how to stop. */
+  onFact(observe: (fact: JsonFact) => void): () => void
+  /**
+   * Opens one more TLS listener for `server`, under the same rules: strangers are counted, failed handshakes recorded. For the console.
+   * Throws as {@link openGateway} does. The port it took, and how to close it.
+   */
+  serve(
+    name: string,
+    server: Server,
+    host: string,
+    port: number,
+    option: string,
+  ): Promise<{ readonly port: number; close(): Promise<void> }>
 }
 
 const sweepMs = 250
@@ -81,6 +97,19 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     mqttPort,
     httpsPort,
     connections: () => [...desk.live()].map((connection) => connection.describe()).filter((connection) => connection !== undefined),
+    onFact: (observe) => desk.facts.observed(observe),
+    async serve(name, server, host, port, option) {
+      const front = createFront(name, desk, admission)
+      server.on('tlsClientError', (error, socket) => {
+        refuseHandshake(desk, name, socket.remoteAddress, error)
+        socket.destroy()
+      })
+      server.on('secureConnection', (socket) => {
+        socket.on('error', ignoreError)
+        front.proven(socket)
+      })
+      return { port: await front.listen(server, host, port, option), close: () => front.close() }
+    },
     [Symbol.asyncDispose]: closeOnce,
   }
 }

@@ -1,6 +1,5 @@
 export { type RetainedStore, followRetained } from './retained-cursor.ts'
 export type { Counters } from './counters.ts'
-export { portFault } from './front.io.ts'
 export { type Gateway, type GatewayConfig, openGateway } from './gateway.io.ts'
 export type { GatewayPorts, LiveConnection, ServerTls } from './ports.ts'
-export { ciphers, handshakeRefusal } from './tls-settings.ts'
+export { ciphers, handshakeRefusal, serverSettings } from './tls-settings.ts'

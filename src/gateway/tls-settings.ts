@@ -22,23 +22,30 @@ export const ciphers = [
 const sessionTimeoutSeconds = 2 * 60 * 60
 
 /**
- * How every listener speaks TLS: 1.2 or 1.3, a client certificate asked for and taken whatever it is. Deciding in the application
+ * How the device listeners speak TLS: 1.2 or 1.3, a client certificate asked for and taken whatever it is. Deciding in the application
  * lets us say who was refused and why; OpenSSL's own refusal is an anonymous reset, and self-signed leaves are legitimate here.
  */
 export function tlsSettings(tls: ServerTls, ticketKeys: Buffer): TlsOptions {
   return {
-    key: tls.key,
-    cert: tls.cert,
+    ...serverSettings(tls),
     // Names for the CertificateRequest; verification is ours (`access`, `pki`).
     ca: tls.clientCa,
     requestCert: true,
     rejectUnauthorized: false,
+    sessionTimeout: sessionTimeoutSeconds,
+    ticketKeys,
+  }
+}
+
+/** What every TLS server of ours has in common, whether or not it asks for certificates. */
+export function serverSettings(tls: Pick<ServerTls, 'key' | 'cert'>): TlsOptions {
+  return {
+    key: tls.key,
+    cert: tls.cert,
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
     ciphers,
     honorCipherOrder: true,
-    sessionTimeout: sessionTimeoutSeconds,
-    ticketKeys,
     handshakeTimeout: limits.handshakeMs,
   }
 }

@@ -13,7 +13,9 @@ import { type Store, openStore } from '#store'
 import { type Vault, keyDisk, openVault } from '#vault'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
+import { guardMigrations } from './guard-ports.ts'
 import { retainedMigrations, retainedRows } from './retained-rows.ts'
+import { systemDevice } from './system-devices.ts'
 
 /** Every room of a running hub, opened in order; the console comes on top of them. */
 export type Rooms = {
@@ -70,7 +72,7 @@ export async function openRooms(
   )
   step('storage')
   using storeKey = vault.dataKey('store')
-  const migrations = [...auditMigrations, ...hubMigrations, ...pkiMigrations, ...retainedMigrations]
+  const migrations = [...auditMigrations, ...hubMigrations, ...pkiMigrations, ...retainedMigrations, ...guardMigrations]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
   const audit = await openAudit({ store, clock }, signal)
   const operators = scope.use(openOperators({ clock, random, append: (grant, what) => audit.append(grant, what) }))
@@ -141,7 +143,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
       authenticate(
         credentials,
         {
-          find: (id) => hub.devices.find(id),
+          find: (id) => systemDevice(id) ?? hub.devices.find(id),
           withThumbprint: (sha256) => hub.devices.withThumbprint(sha256),
           verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
           leafFacts,

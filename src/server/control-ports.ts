@@ -1,0 +1,36 @@
+import { builtInPolicy, explain } from '#access'
+import type { Clock, Random } from '#base'
+import type { ControlPorts, ListenerState } from '#control'
+import type { Guard } from '#guard'
+import { factToJson } from '#hub'
+import { encodeFact } from '#journal'
+import { type Rooms, healthOf } from './rooms.io.ts'
+
+/** What the operator door needs besides the rooms and the guard. */
+export type ControlSurroundings = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly listeners: () => readonly ListenerState[]
+  readonly usage: ControlPorts['usage']
+  readonly trouble: (what: string, error: unknown) => void
+}
+
+/** Joins the operator door to the rooms. */
+export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurroundings): ControlPorts {
+  const { operators, audit, hub, pki, bus, journal, gateway } = rooms
+  return {
+    ...around,
+    operators,
+    audit,
+    devices: hub.devices,
+    pki,
+    bus,
+    journal,
+    door: { connections: () => gateway.connections(), open: () => gateway.open, counters: gateway.counters },
+    explain: (subject, action, topic) => explain(builtInPolicy, subject, action, topic),
+    checks: { run: (grant, only) => guard.run(grant, only), last: () => guard.last() },
+    factToJson,
+    tell: (fact) => void journal.append(encodeFact(fact)),
+    health: () => healthOf(journal),
+  }
+}

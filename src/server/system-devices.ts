@@ -1,0 +1,29 @@
+import type { RegisteredDevice } from '#access'
+import { type DeviceId, parseDeviceId } from '#base'
+
+/** Begins the ids of the hub's own devices; nobody can register one. */
+export const systemDevicePrefix = 'thingwall-'
+
+function id(text: string): DeviceId {
+  const parsed = parseDeviceId(text)
+  if (!parsed.ok) throw new Error('bug: the name of a system device')
+  return parsed.value
+}
+
+/** Publishes every minute, so that somebody notices when the road is blocked (TW-OBS-03). */
+export const probeDevice: DeviceId = id(`${systemDevicePrefix}probe`)
+
+/** Gets a certificate and has it revoked, to prove that revocation bites (TW-PKI-01). */
+export const drillDevice: DeviceId = id(`${systemDevicePrefix}drill`)
+
+const devices: ReadonlyMap<string, RegisteredDevice> = new Map(
+  [probeDevice, drillDevice].map((device) => [
+    device,
+    { id: device, generationId: '0', status: 'enabled', authentication: { type: 'certificateAuthority' } } as const,
+  ]),
+)
+
+/** A device that the hub runs itself. They are not in the registry: operators neither see nor manage them. */
+export function systemDevice(wanted: string): RegisteredDevice | undefined {
+  return devices.get(wanted)
+}
