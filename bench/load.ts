@@ -51,10 +51,20 @@ function contextOf(name: string): SecureContext {
 function open(index: number, session?: Buffer): Promise<TLSSocket> {
   const name = nameOf(index)
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, servername: 'localhost', secureContext: contextOf(name), ...(session === undefined ? {} : { session }) })
+    const socket = connect({
+      host,
+      port,
+      servername: 'localhost',
+      secureContext: contextOf(name),
+      ...(session === undefined ? {} : { session }),
+    })
     socket.setNoDelay(true)
-    socket.once('secureConnect', () => socket.write(encode({ type: 'connect', version: 4, clientId: `${name}-${index}`, cleanStart: true, keepAliveSeconds: 600 }, 4)))
-    socket.once('data', (answer: Buffer) => (answer[0] === 0x20 && answer[3] === 0 ? resolve(socket) : reject(new Error(`refused: ${answer.toString('hex')}`))))
+    socket.once('secureConnect', () =>
+      socket.write(encode({ type: 'connect', version: 4, clientId: `${name}-${index}`, cleanStart: true, keepAliveSeconds: 600 }, 4)),
+    )
+    socket.once('data', (answer: Buffer) =>
+      answer[0] === 0x20 && answer[3] === 0 ? resolve(socket) : reject(new Error(`refused: ${answer.toString('hex')}`)),
+    )
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('closed before CONNACK')))
   })
@@ -79,7 +89,18 @@ async function publish(): Promise<object> {
   for (const [index, socket] of sockets.entries()) {
     const topic = `devices/${nameOf(index)}/messages/events/`
     const packets = Array.from({ length: window }, (_, at) =>
-      encode({ type: 'publish', topic, payload: Buffer.alloc(Number(values.payload), 0x61), qos: 1, retain: false, dup: false, packetId: at + 1 }, 4),
+      encode(
+        {
+          type: 'publish',
+          topic,
+          payload: Buffer.alloc(Number(values.payload), 0x61),
+          qos: 1,
+          retain: false,
+          dup: false,
+          packetId: at + 1,
+        },
+        4,
+      ),
     )
     const whole = Buffer.concat(packets)
     let waiting = 0
@@ -123,13 +144,15 @@ async function handshakes(resumed: boolean): Promise<object> {
   if (resumed) {
     for (let index = 0; index < Math.min(clients, 64); index++) {
       const socket = await open(index)
-      sessions.push(await new Promise<Buffer>((resolve) => {
-        const known = socket.getSession()
-        socket.on('session', resolve)
-        if (known !== undefined && socket.getProtocol() === 'TLSv1.2') resolve(known)
-        // TLS 1.3 sends its ticket after the handshake; it has mostly come with CONNACK already.
-        setTimeout(() => resolve(socket.getSession() ?? Buffer.alloc(0)), 50)
-      }))
+      sessions.push(
+        await new Promise<Buffer>((resolve) => {
+          const known = socket.getSession()
+          socket.on('session', resolve)
+          if (known !== undefined && socket.getProtocol() === 'TLSv1.2') resolve(known)
+          // TLS 1.3 sends its ticket after the handshake; it has mostly come with CONNACK already.
+          setTimeout(() => resolve(socket.getSession() ?? Buffer.alloc(0)), 50)
+        }),
+      )
       socket.destroy()
     }
   }

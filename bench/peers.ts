@@ -1,0 +1,235 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+
+/** A broker under measurement, already listening; every one is pinned to the first core. */
+export type Peer = {
+  readonly name: string
+  readonly version: string
+  readonly durable: string
+  readonly port: number
+  readonly pid: number
+  readonly coldStartMs: number
+  stop(): Promise<void>
+}
+
+/** The folder with certificates that every peer and the load share: `root.pem` trusts our hub's root and the bench's own. */
+export type Place = { readonly directory: string; readonly certs: string; readonly clients: number }
+
+const serverCore = '0'
+const root = join(import.meta.dirname, '..')
+
+/** A port that nobody has now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))))
+    })
+  })
+}
+
+/** Resolves when a TLS handshake succeeds, to the milliseconds that it took. */
+async function untilServing(port: number, child: ChildProcess): Promise<number> {
+  const started = performance.now()
+  while (performance.now() - started < 30_000) {
+    if (child.exitCode !== null) throw new Error('the server ended before it served')
+    const isUp = await new Promise<boolean>((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => (socket.destroy(), resolve(true)))
+      socket.on('error', () => resolve(false))
+    })
+    if (isUp) return performance.now() - started
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error('the server did not serve within 30 s')
+}
+
+function pinned(command: string, args: readonly string[], log: string, env = process.env): ChildProcess {
+  const child = spawn('taskset', ['-c', serverCore, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (text: Buffer) => (output = (output + text.toString()).slice(-20_000)))
+  child.on('close', () => writeFileSync(log, output))
+  return child
+}
+
+async function running(name: string, version: string, durable: string, port: number, child: ChildProcess): Promise<Peer> {
+  const coldStartMs = Math.round(await untilServing(port, child))
+  return {
+    name,
+    version,
+    durable,
+    port,
+    pid: child.pid ?? 0,
+    coldStartMs,
+    stop: () =>
+      new Promise((resolve) => {
+        child.on('close', () => resolve())
+        child.kill('SIGTERM')
+        setTimeout(() => child.kill('SIGKILL'), 10_000).unref()
+      }),
+  }
+}
+
+/** Our hub as a user starts it, on a fresh data directory; the first start also registers the clients and writes their certificates. */
+export async function startHub(place: Place): Promise<Peer> {
+  const data = join(place.directory, 'hub')
+  const [mqtt, https, console] = [await freePort(), await freePort(), await freePort()]
+  const node = process.execPath
+  const cli = join(root, 'src/cli/main.ts')
+  const args = ['--conditions=source', cli, 'start', '--data', data, '--key-file', join(place.directory, 'hub.key')]
+  const child = pinned(
+    node,
+    [...args, '--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--console-port', `${console}`],
+    join(place.directory, 'hub.log'),
+  )
+  const version: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const peer = await running('thingwall', version.version, 'fdatasync before the ack', mqtt, child)
+  if (!existsSync(join(place.certs, 'root.pem'))) {
+    mkdirSync(place.certs, { recursive: true })
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const add = [
+      '--conditions=source',
+      cli,
+      '--data',
+      data,
+      'device',
+      'add',
+      '--count',
+      `${place.clients}`,
+      '--prefix',
+      'bench-',
+      '--out',
+      place.certs,
+    ]
+    execFileSync(node, add, { stdio: ['ignore', 'ignore', 'pipe'] })
+    makeServerCertificate(place)
+  }
+  return peer
+}
+
+/** A root of the bench's own and a certificate for `localhost`, for the peers; appended to what the load trusts. */
+function makeServerCertificate(place: Place): void {
+  const at = (name: string) => join(place.directory, name)
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' })
+  writeFileSync(at('extensions.cnf'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n')
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    at('ca.pem'),
+    '-days',
+    '30',
+    '-subj',
+    '/CN=bench root',
+  )
+  openssl(
+    'req',
+    '-new',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    at('server.key'),
+    '-out',
+    at('server.csr'),
+    '-subj',
+    '/CN=localhost',
+  )
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    at('server.csr'),
+    '-CA',
+    at('ca.pem'),
+    '-CAkey',
+    at('ca.key'),
+    '-CAcreateserial',
+    '-out',
+    at('server.pem'),
+    '-days',
+    '30',
+    '-extfile',
+    at('extensions.cnf'),
+  )
+  const rootPem = readFileSync(join(place.certs, 'root.pem'), 'utf8')
+  writeFileSync(at('clients-ca.pem'), rootPem)
+  writeFileSync(join(place.certs, 'root.pem'), rootPem + readFileSync(at('ca.pem'), 'utf8'))
+}
+
+/** Debian's Mosquitto: in memory, certificates required, a log that says nothing. */
+export async function startMosquitto(place: Place): Promise<Peer> {
+  const port = await freePort()
+  const at = (name: string) => join(place.directory, name)
+  writeFileSync(
+    at('mosquitto.conf'),
+    [
+      `listener ${port} 127.0.0.1`,
+      `cafile ${at('clients-ca.pem')}`,
+      `certfile ${at('server.pem')}`,
+      `keyfile ${at('server.key')}`,
+      'require_certificate true',
+      'use_identity_as_username true',
+      'allow_anonymous false',
+      'persistence false',
+      'set_tcp_nodelay true',
+      'log_type none',
+      'max_inflight_messages 0',
+      'user root',
+      '',
+    ].join('\n'),
+  )
+  const version = /version ([\d.]+)/.exec(tryRun('/usr/sbin/mosquitto', ['-h']))?.[1] ?? 'unknown'
+  return running(
+    'mosquitto',
+    version,
+    'no, in memory',
+    port,
+    pinned('/usr/sbin/mosquitto', ['-c', at('mosquitto.conf')], at('mosquitto.log')),
+  )
+}
+
+/** Debian's NATS server with its MQTT listener on JetStream files. */
+export async function startNats(place: Place): Promise<Peer> {
+  const [port, clientPort] = [await freePort(), await freePort()]
+  const at = (name: string) => join(place.directory, name)
+  rmSync(at('jetstream'), { recursive: true, force: true })
+  writeFileSync(
+    at('nats.conf'),
+    [
+      'server_name: bench',
+      `listen: "127.0.0.1:${clientPort}"`,
+      `jetstream { store_dir: "${at('jetstream')}" }`,
+      `mqtt { listen: "127.0.0.1:${port}", tls { cert_file: "${at('server.pem')}", key_file: "${at('server.key')}", ca_file: "${at('clients-ca.pem')}", verify: true } }`,
+      '',
+    ].join('\n'),
+  )
+  const version = /v([\d.]+)/.exec(tryRun('nats-server', ['--version']))?.[1] ?? 'unknown'
+  return running('nats', version, 'written, not synced', port, pinned('nats-server', ['-c', at('nats.conf')], at('nats.log')))
+}
+
+function tryRun(command: string, args: readonly string[]): string {
+  try {
+    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  } catch (error) {
+    return typeof error === 'object' && error !== null && 'stdout' in error ? String(error.stdout) : ''
+  }
+}
+
+/** Resident memory of a process, bytes. */
+export function residentBytes(pid: number): number {
+  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(line?.[1] ?? 0) * 1024
+}
