@@ -184,6 +184,8 @@ export type Finding = {
 export type Evidence = {
   readonly id: string
   readonly method: string
+  readonly subject?: { readonly kind: string; readonly id: string }
+  readonly problem?: unknown
   readonly observed?: unknown
   readonly expected?: unknown
   readonly collectedAt?: Moment
@@ -197,6 +199,8 @@ export type Control = {
   readonly severity: string
   readonly serves: readonly string[]
   readonly recommendation: string
+  readonly fix?: string
+  readonly expected?: string
   readonly verdict: Verdict
   readonly capped?: boolean
   readonly reason: string

@@ -94,7 +94,9 @@ export function summaryOf(fact: Fact): string {
 /** The question a denial answers: what was tried, on which topic. */
 export function deniedAttempt(fact: Fact): { readonly action: string; readonly topic: string } | undefined {
   if (!fact.kind.startsWith('denied')) return undefined
-  return { action: text(fact['action']) ?? 'publish', topic: text(fact['topic']) ?? '' }
+  const action = text(fact['action']) ?? 'publish'
+  // Receiving rests on the right to subscribe.
+  return { action: action === 'receive' ? 'subscribe' : action, topic: text(fact['topic']) ?? '' }
 }
 
 /** JSON with two spaces if it is JSON, else the text as it is. */

@@ -19,18 +19,33 @@ function FindingView({ finding }: { readonly finding: Finding }) {
   )
 }
 
+/** An observation field by field; whatever lies deeper stays JSON. */
+function observed(value: unknown): readonly (readonly [string, string])[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return pair('observed', value)
+  return Object.entries(value).flatMap(([name, inner]) =>
+    pair(name, Array.isArray(inner) ? inner.map(fieldText).join(', ') || 'none' : inner),
+  )
+}
+
 function EvidenceView({ evidence }: { readonly evidence: Evidence }) {
   return (
     <li>
       <p>
         <code>{evidence.method}</code>
+        {evidence.subject === undefined ? null : (
+          <>
+            {' '}
+            {evidence.subject.kind} <code>{evidence.subject.id}</code>
+          </>
+        )}
+        {evidence.collectedAt === undefined ? null : <span className="quiet"> {dateTime(evidence.collectedAt)}</span>}
       </p>
       <Facts
         pairs={[
-          ...pair('Observed', evidence.observed),
-          ...pair('Expected', evidence.expected),
-          ...pair('Assurance', evidence.assurance),
-          ...(evidence.collectedAt === undefined ? [] : [['Collected', dateTime(evidence.collectedAt)] as const]),
+          ...observed(evidence.observed),
+          ...pair('problem', evidence.problem),
+          ...pair('expected', evidence.expected),
+          ...pair('assurance', evidence.assurance),
         ]}
       />
     </li>
@@ -45,6 +60,8 @@ export function ControlBody({ control }: { readonly control: Control }) {
         pairs={[
           ['Recommendation', control.recommendation],
           ['Serves', control.serves.join(', ')],
+          ...pair('Expected', control.expected),
+          ...(control.verdict === 'pass' || control.verdict === 'na' ? [] : pair('Fix', control.fix)),
           ...(control.capped === true ? [['Points', 'half: the evidence is weaker than a full pass asks for'] as const] : []),
         ]}
       />

@@ -39,7 +39,7 @@ function options(
       y: { range: (_plot, low, high) => (low === null || high === null ? [0, 1] : padded(low, high)) },
     },
     axes: [
-      { ...axis, size: 28, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => clock(tick, step)) },
+      { ...axis, size: 28, space: 76, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => clock(tick, step)) },
       { ...axis, size: 48, values: (_plot, ticks) => ticks.map((tick) => `${measure(tick)}${unit}`) },
     ],
     series: [
