@@ -219,3 +219,9 @@ for (const [text, code] of thumbprints) {
       })
   })
 }
+
+test("ids of the hub's own probes cannot be registered", async () => {
+  await using held = await openTestStore(migrations)
+  const refused = await (await open(held.store)).devices.add(write, [spec('thingwall-probe')])
+  assert.equal(refused.ok ? 'accepted' : refused.error.code, 'hub/reserved-id')
+})

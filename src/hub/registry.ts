@@ -11,6 +11,9 @@ import type { AuditedCommit, DeviceChange, DeviceChanged, Tell } from './ports.t
  * on, and reaches the index when it is durable; sessions that it ends are ended after that, so that a reconnect already meets the new state.
  */
 
+/** Begins the ids of the hub's own probes, which are not in the registry; nobody can register one. */
+export const reservedPrefix = 'thingwall-'
+
 /** What the registry asks of others. `tell` writes to the journal, `changed` ends live sessions. */
 export type RegistryPorts = {
   readonly store: Store
@@ -36,7 +39,7 @@ export interface Registry {
     grant: Grant<'device.read'>,
     query: DeviceQuery,
   ): { readonly devices: readonly Device[]; readonly next: string | null; readonly total: number }
-  /** Adds devices, all or none. Refuses `hub/device-exists` (names the first), `hub/device-twice`, `hub/too-many-devices`. */
+  /** Adds devices, all or none. Refuses `hub/device-exists` (names the first), `hub/device-twice`, `hub/reserved-id`, `hub/too-many-devices`. */
   add(grant: Grant<'device.write'>, specs: readonly DeviceSpec[]): Promise<Result<readonly Device[]>>
   /** Changes a device. Refuses `hub/device-not-found`, `hub/etag-differs` (the etag given, or a change made meanwhile), `hub/reason-too-long`. */
   update(grant: Grant<'device.write'>, id: DeviceId, patch: DevicePatch, etag?: string): Promise<Result<Updated>>
@@ -74,6 +77,8 @@ async function addDevices(
     return refuse('hub/too-many-devices', `At most ${limits.devicesPerRequest} devices can be added at once.`)
   const seen = new Set<string>()
   for (const { id } of specs) {
+    if (id.startsWith(reservedPrefix))
+      return refuse('hub/reserved-id', `Device ids that begin with ${reservedPrefix} belong to the hub itself.`)
     if (seen.has(id)) return refuse('hub/device-twice', `Device ${id} stands in this request twice.`)
     if (index.find(id) !== undefined) return exists(id)
     seen.add(id)

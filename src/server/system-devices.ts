@@ -1,8 +1,6 @@
 import type { RegisteredDevice } from '#access'
 import { type DeviceId, parseDeviceId } from '#base'
-
-/** Begins the ids of the hub's own devices; nobody can register one. */
-export const systemDevicePrefix = 'thingwall-'
+import { reservedPrefix } from '#hub'
 
 function id(text: string): DeviceId {
   const parsed = parseDeviceId(text)
@@ -11,10 +9,10 @@ function id(text: string): DeviceId {
 }
 
 /** Publishes every minute, so that somebody notices when the road is blocked (TW-OBS-03). */
-export const probeDevice: DeviceId = id(`${systemDevicePrefix}probe`)
+export const probeDevice: DeviceId = id(`${reservedPrefix}probe`)
 
 /** Gets a certificate and has it revoked, to prove that revocation bites (TW-PKI-01). */
-export const drillDevice: DeviceId = id(`${systemDevicePrefix}drill`)
+export const drillDevice: DeviceId = id(`${reservedPrefix}drill`)
 
 const devices: ReadonlyMap<string, RegisteredDevice> = new Map(
   [probeDevice, drillDevice].map((device) => [
