@@ -22,11 +22,31 @@ export const packetTypes = {
 
 const t = packetTypes
 const fromClient: ReadonlySet<number> = new Set([
-  t.connect, t.publish, t.puback, t.pubrec, t.pubrel, t.pubcomp, t.subscribe, t.unsubscribe, t.pingreq, t.disconnect, t.auth,
-]) // prettier-ignore
+  t.connect,
+  t.publish,
+  t.puback,
+  t.pubrec,
+  t.pubrel,
+  t.pubcomp,
+  t.subscribe,
+  t.unsubscribe,
+  t.pingreq,
+  t.disconnect,
+  t.auth,
+])
 const fromServer: ReadonlySet<number> = new Set([
-  t.connack, t.publish, t.puback, t.pubrec, t.pubrel, t.pubcomp, t.suback, t.unsuback, t.pingresp, t.disconnect, t.auth,
-]) // prettier-ignore
+  t.connack,
+  t.publish,
+  t.puback,
+  t.pubrec,
+  t.pubrel,
+  t.pubcomp,
+  t.suback,
+  t.unsuback,
+  t.pingresp,
+  t.disconnect,
+  t.auth,
+])
 
 /** What may follow in a connection: its first packet, or anything after the handshake. */
 export type Phase = 'opening' | 'open'
