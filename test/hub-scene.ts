@@ -162,6 +162,15 @@ const routesOf = (scene: { failing: boolean; rootPem: string }): Readonly<Record
       },
       { offset: 2, time: '2026-01-01T10:00:01.000Z', kind: 'denied', device: 'pump-1', topic: 'a/\u001b]0;x\u0007', code: 'access/denied' },
     ]
+    if (query.get('device') === 'chatty') {
+      let offset = 0
+      const timer = setInterval(
+        () => response.write(`id: ${++offset}\ndata: ${JSON.stringify({ offset, kind: 'telemetry', time: '' })}\n\n`),
+        5,
+      )
+      response.on('close', () => clearInterval(timer))
+      return undefined
+    }
     const kept = facts.filter((fact) => query.get('kind') === null || fact.kind === query.get('kind'))
     for (const fact of kept) response.write(`id: ${fact.offset}\ndata: ${JSON.stringify(fact)}\n\n`)
     if (query.get('until') === 'end') response.end('event: end\ndata: {}\n\n')

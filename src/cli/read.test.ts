@@ -84,6 +84,16 @@ test('a reader that leaves ends the command quietly', async () => {
   assert.deepEqual([code, stderr], [0, ''])
 })
 
+test('watching ends when nobody reads any more', async () => {
+  const { code, stderr } = await runCommand(['--data', scene.hub.directory, 'watch', '--json', '--device', 'chatty'], {
+    async meanwhile(child) {
+      await new Promise((resolve) => child.stdout?.once('data', resolve))
+      child.stdout?.destroy()
+    },
+  })
+  assert.deepEqual([code, stderr], [0, ''])
+})
+
 test('NO_COLOR wins over FORCE_COLOR, and colours are the only control characters', async () => {
   const words = ['--data', scene.hub.directory, 'explain', 'pump-1', 'publish', 'own']
   const coloured = await runCommand(words, { environment: { NO_COLOR: '', FORCE_COLOR: '1' } })
