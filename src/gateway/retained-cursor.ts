@@ -2,7 +2,8 @@ import type { Broker, Message } from '#broker'
 import { type Clock, parseDeviceId } from '#base'
 import { type Journal, type Offset, type TelemetryFact, decodeRecord, encodeTelemetry } from '#journal'
 import { parseTelemetryTopic } from '#wire/azure'
-import { propertiesOf, propertyBytes } from './property-bytes.ts'
+import { decodePropertyBytes } from '#wire/mqtt'
+import { propertyBytes } from './property-bytes.ts'
 
 /** Where the retained messages are kept: a copy of the state and the offset up to which it holds. Rows, in the program. */
 export type RetainedStore = {
@@ -66,7 +67,7 @@ function restore(broker: Broker, bytes: Buffer): void {
     payload: body,
     qos: qos === 0 ? 0 : 1,
     retain: true,
-    properties: propertiesOf(properties),
+    properties: decodePropertyBytes(properties),
     owner: owner.value,
     from: connection,
   })
