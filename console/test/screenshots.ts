@@ -1,0 +1,80 @@
+// Writes docs/screenshots from a real hub with a small fleet at work: node --conditions=source console/test/screenshots.ts
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { connectDevice, openStage, send } from './stage.ts'
+
+const folder = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url))
+const warmUpMs = 100_000
+const machines = ['boiler-1', 'boiler-2', 'lathe-1', 'lathe-2', 'press-1', 'press-2', 'pump-1', 'pump-2', 'pump-3', 'chiller-1'] as const
+const idle = [
+  'chiller-2',
+  'dryer-1',
+  'dryer-2',
+  'mixer-1',
+  'mixer-2',
+  'oven-1',
+  'oven-2',
+  'robot-1',
+  'robot-2',
+  'saw-1',
+  'valve-1',
+  'valve-2',
+] as const
+
+mkdirSync(folder, { recursive: true })
+await using stage = await openStage()
+for (const id of idle) await stage.hub.addDevice(id)
+await stage.hub.api('PATCH', '/api/v1/devices/saw-1', { status: 'disabled', statusReason: 'blade change' })
+const clients = await Promise.all(machines.map(async (id) => ({ id, client: await connectDevice(stage, await stage.hub.addDevice(id)) })))
+
+let turn = 0
+const timer = setInterval(() => {
+  turn += 1
+  for (const [n, { id, client }] of clients.entries()) {
+    // Each machine has a pace of its own, and the plant breathes.
+    if (Math.sin(turn / 60 + n) < -0.3) continue
+    const body = {
+      temperature: Number((58 + n + 4 * Math.sin(turn / 45 + n)).toFixed(2)),
+      pressure: Number((1.2 + 0.05 * Math.sin(turn / 20)).toFixed(3)),
+      vibration: Number((0.4 + 0.3 * Math.abs(Math.sin(turn / 7 + n))).toFixed(3)),
+    }
+    void send(client, id, body).catch(() => undefined)
+  }
+  const [first] = clients
+  if (turn % 400 === 150 && first !== undefined) void first.client.publishAsync('plant/line-2/stop', '1', { qos: 1 }).catch(() => undefined)
+}, 100)
+await stage.hub.api('POST', '/api/v1/checks/run', {})
+await pause(warmUpMs)
+
+async function shot(
+  name: string,
+  path: string,
+  colorScheme: 'light' | 'dark',
+  prepare?: (page: Awaited<ReturnType<typeof stage.signedIn>>) => Promise<void>,
+): Promise<void> {
+  const page = await stage.signedIn(path, { colorScheme, viewport: { width: 1440, height: 900 } })
+  await pause(2500)
+  await prepare?.(page)
+  await page.screenshot({ path: join(folder, `${name}.png`) })
+  await page.context().close()
+}
+
+await shot('live-light', '/', 'light')
+await shot('live-dark', '/', 'dark', async (page) => {
+  await page.locator('.stream-line', { hasText: 'telemetry' }).first().click()
+  await page.keyboard.press('p')
+  await pause(300)
+})
+await shot('devices', '/devices', 'light')
+await shot('device', '/devices/boiler-1', 'light')
+await shot('checks', '/checks', 'light', async (page) => page.locator('summary').first().click())
+await shot('add', '/add', 'dark', async (page) => {
+  await page.getByLabel('Device id').fill('pump-4')
+  await page.getByRole('button', { name: 'Add device' }).click()
+  await page.getByRole('heading', { name: 'pump-4 is added' }).waitFor()
+  await pause(500)
+})
+clearInterval(timer)
+await Promise.all(clients.map(({ client }) => client.endAsync(true)))
