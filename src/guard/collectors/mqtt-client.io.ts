@@ -44,7 +44,7 @@ export class MqttClient implements Disposable {
     const { listener, identity, serverName } = target
     this.#random = random
     this.#clientId = target.clientId
-    this.#framed = listener.protocol.includes('wss') || listener.protocol.includes('https')
+    this.#framed = /wss|https/i.test(listener.protocol)
     this.#upgraded = !this.#framed
     const options: ConnectionOptions = {
       host: reachable(listener.host),

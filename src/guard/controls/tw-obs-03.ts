@@ -57,7 +57,7 @@ function judgeTrips(entry: EvidenceOf<'round-trips'>): Ruling[] {
         verdict: 'pass',
         capped: true,
         rule: 'short-window',
-        reason: `The hub was watched for ${Math.max(1, Math.round(windowMs / 60_000))} minutes of the 24 hours.`,
+        reason: `The hub was watched for ${Math.floor(windowMs / 60_000)} of the 1,440 minutes of a day.`,
       },
     ]
   return [fullPass('round-trips', 'round trips are in time', entry)]
