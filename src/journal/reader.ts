@@ -1,7 +1,7 @@
 import { blockBytes, openBlock } from './block.ts'
 import type { Catalog, Segment } from './catalog.ts'
 import { mark } from './catalog.ts'
-import type { Disk } from './disk.ts'
+import type { Disk, DiskFile } from './disk.ts'
 import { FileCache } from './file-cache.ts'
 import type { JournalRecord, Offset } from './journal.ts'
 import type { Batch } from './pending.ts'
@@ -14,6 +14,7 @@ type Run = { readonly first: Offset; readonly next: Offset; readonly records: re
 
 const maxRuns = 8
 const maxHints = 64
+const maxWindows = 4
 const maxTailBytes = 4 * 1024 * 1024
 /** Lost offsets reported in one run: a gap may be millions wide. */
 const maxLost = 1_000
@@ -28,6 +29,8 @@ export class Reader {
   readonly #runs = new Map<string, Run>()
   /** Where the block behind the last one read stands, by segment and offset: so that a consumer going forward never walks twice. */
   readonly #hints = new Map<string, number>()
+  /** Chunks of files, by segment: consumers going forward read each byte once. */
+  readonly #windows = new Map<number, Window>()
   #tail: Run[] = []
   #tailBytes = 0
   #followed = false
@@ -106,7 +109,7 @@ export class Reader {
     const path = this.#catalog.path(segment)
     try {
       return await this.#files.use(path, async (file) => {
-        const window = new Window(file, segment.bytes)
+        const window = this.#windowOf(segment, file)
         let position = this.#startOf(segment, at)
         for (;;) {
           const found = await findBlock(window, position)
@@ -132,6 +135,14 @@ export class Reader {
       if (!this.#catalog.segments.includes(segment)) return undefined
       throw error
     }
+  }
+
+  #windowOf(segment: Segment, file: DiskFile): Window {
+    const window = this.#windows.get(segment.number) ?? new Window(file, segment.bytes)
+    window.file = file
+    window.limit = segment.bytes
+    this.#remember(this.#windows, maxWindows, segment.number, window)
+    return window
   }
 
   #startOf(segment: Segment, at: Offset): number {
@@ -160,7 +171,7 @@ export class Reader {
     this.#catalog.report({ segment: segment.name, first: hit[0] ?? first, last: hit.at(-1) ?? first - 1, reason: opened.damage })
   }
 
-  #remember<T>(cache: Map<string, T>, max: number, name: string, value: T): void {
+  #remember<K, T>(cache: Map<K, T>, max: number, name: K, value: T): void {
     cache.delete(name)
     cache.set(name, value)
     if (cache.size > max) for (const oldest of cache.keys()) if (cache.delete(oldest)) break

@@ -11,15 +11,18 @@ export type FoundBlock = { readonly position: number; readonly header: BlockHead
 
 const chunkBytes = 256 * 1024
 
-/** Reads a file forward through one chunk at a time. `limit` is where its believable part ends: its size, or less while it is being written. */
+/**
+ * Reads a file forward through one chunk at a time. `limit` is where its believable part ends: its size, or less while it is being written; it may
+ * grow, for what lies before it never changes.
+ */
 export class Window {
-  readonly #file: DiskFile
-  readonly limit: number
+  file: DiskFile
+  limit: number
   #chunk: Buffer = Buffer.alloc(0)
   #position = 0
 
   constructor(file: DiskFile, limit: number) {
-    this.#file = file
+    this.file = file
     this.limit = limit
   }
 
@@ -27,12 +30,12 @@ export class Window {
   async bytes(position: number, length: number): Promise<Buffer> {
     const wanted = Math.max(0, Math.min(length, this.limit - position))
     const from = position - this.#position
-    if (from < 0 || from + wanted > this.#chunk.length) {
-      this.#chunk = await this.#file.read(position, Math.min(Math.max(wanted, chunkBytes), Math.max(0, this.limit - position)))
-      this.#position = position
-      return this.#chunk.subarray(0, wanted)
-    }
-    return this.#chunk.subarray(from, from + wanted)
+    if (from >= 0 && from + wanted <= this.#chunk.length) return this.#chunk.subarray(from, from + wanted)
+    // No await behind this one: two readers may share a window.
+    const chunk = await this.file.read(position, Math.min(Math.max(wanted, chunkBytes), Math.max(0, this.limit - position)))
+    this.#chunk = chunk
+    this.#position = position
+    return chunk.subarray(0, wanted)
   }
 }
 

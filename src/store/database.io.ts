@@ -75,8 +75,14 @@ export class SqliteFile implements Disposable {
     return this.#database.inTransaction
   }
 
+  /** Closes the file. The driver lets go of it only when the garbage collector has seen every prepared statement, so the log is emptied here. */
   [Symbol.dispose](): void {
     this.#prepared.clear()
+    try {
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      if (!(storeFault(error, '') instanceof Fault)) throw error // a disk in trouble: the log is replayed at the next start
+    }
     this.#database.close()
   }
 
