@@ -1,0 +1,101 @@
+import type { Decision, Operators, Subject } from '#access'
+import type { Audit } from '#audit'
+import type { Clock, DeviceId, Grant, Instant, Random, Result } from '#base'
+import type { Bus } from '#bus'
+import type { Report } from '#guard'
+import type { Registry } from '#hub'
+import type { Fact, Journal, JsonFact, Offset } from '#journal'
+import type { Pki } from '#pki'
+
+/** What the operator door is and serves. */
+export type ControlConfig = {
+  /** The hub's name, for people. */
+  readonly name: string
+  readonly version: string
+  readonly startedAt: Instant
+  /** DNS names and addresses by which this hub may be asked; any other Host header is refused. The first is told to devices. */
+  readonly hostNames: readonly string[]
+  /** Where browsers find us, as in `https://localhost:9443`: sign-in links begin with it. */
+  readonly consoleUrl: string
+  /** The built console; without it only the API is served. */
+  readonly consoleDirectory: string | undefined
+}
+
+/** One live connection of a device. `since` is in milliseconds since the epoch. */
+export type Connection = {
+  readonly id: string
+  readonly device: DeviceId
+  readonly clientId: string
+  readonly transport: string
+  readonly mqttVersion: number
+  readonly address: string
+  readonly since: number
+  readonly tls: { readonly version: string; readonly cipher: string; readonly resumed: boolean }
+  readonly auth: { readonly type: string; readonly scope: string; readonly thumbprint: string }
+  readonly inMessages: number
+  readonly outMessages: number
+  readonly inBytes: number
+  readonly outBytes: number
+  readonly subscriptions: readonly string[]
+}
+
+/** An open socket and why it is open. */
+export type ListenerState = {
+  readonly name: string
+  readonly protocol: string
+  readonly host: string
+  readonly port: number
+  readonly reason: string
+  readonly tls: boolean
+}
+
+/** Running totals of the device door since the start. */
+export type DoorCounters = {
+  readonly messagesIn: number
+  readonly messagesOut: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly denied: number
+  readonly handshakes: number
+  readonly resumptions: number
+  readonly takeovers: number
+  readonly refused: ReadonlyMap<string, number>
+}
+
+/** The device door, as far as operators may look. */
+export type DeviceDoor = {
+  connections(): readonly Connection[]
+  /** Connections with an identity; cheaper than counting {@link DeviceDoor.connections}. */
+  open(): number
+  readonly counters: DoorCounters
+}
+
+/** What the operator door asks of the rest of the house. */
+export type ControlPorts = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly operators: Operators
+  readonly audit: Pick<Audit, 'append' | 'read' | 'verify'>
+  readonly devices: Registry
+  readonly pki: Pick<Pki, 'rootPem' | 'rootFingerprintSha256' | 'issueDevices' | 'revoke' | 'certificatesOf' | 'serverCertificate'>
+  readonly bus: Pick<Bus, 'closeSessions'>
+  readonly journal: Pick<Journal, 'read' | 'start' | 'end' | 'durableEnd' | 'pendingBytes' | 'state' | 'onDurable'>
+  readonly door: DeviceDoor
+  listeners(): readonly ListenerState[]
+  /** The decision engine, with the policy in force. */
+  explain(subject: Subject, action: 'connect' | 'publish' | 'subscribe', topic: string): Decision
+  readonly checks: {
+    run(grant: Grant<'check.run'>, only?: readonly string[]): Promise<Result<Report>>
+    last(): Report | undefined
+  }
+  /** A fact in the form that consumers read. */
+  factToJson(offset: Offset, fact: Fact): { readonly offset: Offset; readonly time: string; readonly kind: string }
+  /** Tells the journal what has happened. */
+  tell(fact: JsonFact): void
+  /** Why the hub is not well; empty: it is. */
+  health(): readonly string[]
+  /** Memory of this process in bytes (resident), and seconds of processor time that it used. */
+  usage(): { readonly rssBytes: number; readonly cpuSeconds: number }
+  /** Told of what went wrong on our side, under the id that the peer was given. */
+  trouble(what: string, error: unknown): void
+}

@@ -1,0 +1,80 @@
+import { Fault, type Refusal } from '#base'
+
+/** An RFC 9457 problem document. `code` is stable (docs/errors.md); `detail` is a sentence for people. */
+export type Problem = {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: string
+  readonly detail: string
+  readonly errors?: readonly { readonly line: number; readonly code: string; readonly message: string }[]
+}
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Not signed in',
+  403: 'Forbidden',
+  404: 'Not found',
+  406: 'Not acceptable',
+  409: 'Conflict',
+  412: 'Changed meanwhile',
+  413: 'Too large',
+  415: 'Unsupported media type',
+  421: 'Misdirected request',
+  429: 'Too many requests',
+  500: 'Internal error',
+  503: 'Unavailable',
+}
+
+/** Refusals whose status is not 400. A code that is missing here still refuses, only with a less telling number. */
+const statuses: ReadonlyMap<string, number> = new Map([
+  ['access/not-signed-in', 401],
+  ['access/credential-refused', 401],
+  ['access/link-used', 401],
+  ['access/link-expired', 401],
+  ['access/link-unknown', 401],
+  ['access/not-local', 403],
+  ['access/denied', 403],
+  ['access/too-many-attempts', 429],
+  ['control/csrf', 403],
+  ['control/cross-site', 403],
+  ['control/not-found', 404],
+  ['control/nothing-to-revoke', 409],
+  ['control/body-too-large', 413],
+  ['control/media-type', 415],
+  ['control/unknown-host', 421],
+  ['control/too-many-streams', 503],
+  ['control/unavailable', 503],
+  ['control/internal', 500],
+  ['json/too-large', 413],
+  ['hub/device-not-found', 404],
+  ['hub/device-exists', 409],
+  ['hub/etag-differs', 412],
+  ['hub/too-many-devices', 413],
+  ['pki/key-in-use', 409],
+  ['guard/busy', 503],
+])
+
+/** The status that goes with a refusal. */
+export function statusOf(code: string): number {
+  return statuses.get(code) ?? 400
+}
+
+/** A refusal as the peer may see it: its private detail stays here. */
+export function problemOf(refusal: Pick<Refusal, 'code' | 'message'>): Problem {
+  const status = statusOf(refusal.code)
+  return {
+    type: `urn:thingwall:error:${refusal.code}`,
+    title: titles[status] ?? 'Refused',
+    status,
+    code: refusal.code,
+    detail: refusal.message,
+  }
+}
+
+/** What a peer is told when something was thrown: that it is not their fault and how to name it to us, and nothing of what it was. */
+export function problemOfThrown(error: unknown, requestId: string): Problem {
+  if (error instanceof Fault)
+    return problemOf({ code: 'control/unavailable', message: `The hub cannot do this now. Its log has more under ${requestId}.` })
+  return problemOf({ code: 'control/internal', message: `This is a mistake of the hub. Its log has more under ${requestId}.` })
+}

@@ -1,0 +1,27 @@
+import type { Route } from '../route.ts'
+import { auditRoutes } from './audit.ts'
+import { bulkRoutes } from './bulk.ts'
+import { certificateRoutes } from './certificates.ts'
+import { checkRoutes } from './checks.ts'
+import { deviceRoutes } from './devices.ts'
+import { hubRoutes } from './hub.ts'
+import { openRoutes } from './open.ts'
+import type { Parts } from './parts.ts'
+import { signInRoutes } from './sign-in.ts'
+import { telemetryRoutes } from './telemetry.ts'
+
+/** Everything that the operator door serves, files of the console apart. */
+export function allRoutes(parts: Parts): readonly Route[] {
+  const rooms = [
+    openRoutes,
+    signInRoutes,
+    hubRoutes,
+    deviceRoutes,
+    bulkRoutes,
+    certificateRoutes,
+    telemetryRoutes,
+    checkRoutes,
+    auditRoutes,
+  ]
+  return rooms.flatMap((room) => room(parts))
+}
