@@ -22,7 +22,7 @@ export const tree: CommandSpec = {
       name: 'start',
       summary: 'Start the hub in this terminal',
       about: 'The first start makes the certificate authority, the store and the audit log. Every option is also an environment variable.',
-      lateOptions: async () => (await import('./start-options.ts')).startOptions,
+      lateOptions: async () => (await import('./commands/start.ts')).startOptions(),
       examples: [
         ['thingwall start', 'on this machine only, with the data directory of this user'],
         ['thingwall start --data ./data --host 0.0.0.0 --name hub.example.com', 'for devices in the network'],

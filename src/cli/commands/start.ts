@@ -1,22 +1,24 @@
-import { Fault } from '#base'
 import { exit } from '../exit.ts'
-import type { Run } from '../spec.ts'
-
-/** What the server room is asked for: what was typed, by flag, and a signal that ends it. Resolves with an exit code when all is closed. */
-type StartHub = (options: ReadonlyMap<string, string | true | readonly string[]>, signal: AbortSignal) => Promise<number | void>
+import type { OptionSpec, Run } from '../spec.ts'
 
 /** `start`: the hub, in this process, until it is told to end. */
 export const start: Run = async (context, given) => {
-  const startHub = await loadStartHub()
+  const { startHub } = await import('#server')
   const code = await startHub(new Map([...given.options, ['--data', context.data]]), context.signal)
-  return { ok: true, value: code === undefined || code === 0 ? exit.ok : exit.failed }
+  return { ok: true, value: Object.values(exit).find((known) => known === code) ?? exit.failed }
 }
 
-async function loadStartHub(): Promise<StartHub> {
-  const room: string = '#server'
-  const door: unknown = await import(room)
-  if (typeof door === 'object' && door !== null && 'startHub' in door && isStartHub(door.startHub)) return door.startHub
-  throw new Fault('cli/no-server', 'This build has no server.')
+/** The hub's settings, as options of the command. */
+export async function startOptions(): Promise<readonly OptionSpec[]> {
+  const { startOptions: settings } = await import('#server')
+  return settings.map(({ flag, takes, help, default: value, env, repeatable }) => ({
+    flag: flagOf(flag),
+    takes,
+    help,
+    default: value,
+    env,
+    repeat: repeatable,
+  }))
 }
 
-const isStartHub = (value: unknown): value is StartHub => typeof value === 'function'
+const flagOf = (flag: string): `--${string}` => `--${flag.replace(/^--/, '')}`

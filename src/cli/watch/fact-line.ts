@@ -8,7 +8,8 @@ const colours: ReadonlyMap<string, Style> = new Map<string, Style>([
   ['denied', 'red'],
   ['refused', 'red'],
   ['finding', 'yellow'],
-  ['lost', 'magenta'],
+  ['damaged', 'magenta'],
+  ['gap', 'magenta'],
 ])
 
 const common = new Set(['offset', 'time', 'kind', 'device', 'topic', 'properties', 'system', 'body', 'bodyBase64'])

@@ -45,6 +45,7 @@ async function run(connections: readonly Connection[], from = 'start', patience 
     { from, until: undefined, device: undefined, kind: undefined },
     {
       fact: async (_, data) => void facts.push(data),
+      notice: async (name, data) => void facts.push(`${name} ${data}`),
       broke: (at) => void told.push(`broke ${at}`),
       back: () => void told.push('back'),
     },
@@ -95,9 +96,19 @@ test('offsets are compared as numbers: 10 comes after 9', async () => {
 test('a failure of the reader itself is not taken for a broken stream', async () => {
   const { hub } = scripted([{ events: [fact(1)], last: 'end' }])
   const full = new Error('disk full')
-  const told = { fact: () => Promise.reject(full), broke: () => undefined, back: () => undefined }
+  const told = { fact: () => Promise.reject(full), notice: async () => undefined, broke: () => undefined, back: () => undefined }
   await assert.rejects(
     follow(hub, { from: 'start', until: undefined, device: undefined, kind: undefined }, told, async () => false),
     full,
   )
+})
+
+test('a damaged record and a gap are told in their place, also right after a break', async () => {
+  const damaged = { id: '2', event: 'damaged', data: '{"offset":2}' }
+  const gap = { id: '2', event: 'gap', data: '{"from":3,"to":9}' }
+  const { facts } = await run([
+    { events: [fact(1), damaged], last: 'cut' },
+    { events: [damaged, gap, fact(9)], last: 'end' },
+  ])
+  assert.deepEqual(facts, ['f1', 'damaged {"offset":2}', 'gap {"from":3,"to":9}', 'f9'])
 })

@@ -15,6 +15,8 @@ export type Query = {
 /** What becomes of following, told to the caller as it happens. */
 export type Told = {
   readonly fact: (offset: string, data: string) => Promise<void>
+  /** Something other than a fact: `damaged` for a record that cannot be read, `gap` for what retention took before it was read. */
+  readonly notice: (name: string, data: string) => Promise<void>
   /** The connection broke after it had stood; `from` is where it will go on, undefined when nothing was seen yet. */
   readonly broke: (from: string | undefined) => void
   readonly back: () => void
@@ -43,7 +45,7 @@ export async function follow(hub: Hub, query: Query, told: Told, pause: Pause): 
     if (attempt > 0) told.back()
     attempt = 1
     const ended = await drain(stream.value, last, async (event) => {
-      await told.fact(event.id, event.data)
+      await (event.event === 'message' ? told.fact(event.id, event.data) : told.notice(event.event, event.data))
       if (event.id !== '') last = event.id
     })
     if (ended === 'end') return ok(undefined)
@@ -68,7 +70,8 @@ async function drain(
       }
       if (next.done) return 'broken'
       if (next.value.event === 'end') return 'end'
-      if (seen !== undefined && next.value.id !== '' && !isAfter(next.value.id, seen)) continue
+      const isGap = next.value.event === 'gap'
+      if (!isGap && seen !== undefined && next.value.id !== '' && !isAfter(next.value.id, seen)) continue
       await take(next.value)
     }
   } finally {

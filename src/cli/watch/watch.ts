@@ -18,7 +18,7 @@ export const deviceWatch: Run = (context, given) => watchDevice(context, given, 
 async function watchDevice(context: Context, given: Given, device: string | undefined): Promise<Outcome> {
   const until = text(given, '--until')
   const from = text(given, '--from') ?? (until === 'end' ? 'start' : 'now')
-  if (!/^(now|start|[0-9]{1,20})$/.test(from))
+  if (!/^(now|start|[0-9]{1,15})$/.test(from))
     return stop(
       exit.usage,
       `--from does not take "${from}".`,
@@ -36,6 +36,11 @@ async function watchDevice(context: Context, given: Given, device: string | unde
       if (json) return terminal.printJson(fact)
       const members = entries(anything)(fact, 'a fact')
       return terminal.isPerson ? terminal.print(factLine(members, terminal.columns)) : terminal.printCells(factCells(members))
+    },
+    async notice(name, data) {
+      const members = new Map([['kind', name], ...entries(anything)(parse(data), name)])
+      if (json) await terminal.printJson(Object.fromEntries(members))
+      else await (terminal.isPerson ? terminal.print(factLine(members, terminal.columns)) : terminal.printCells(factCells(members)))
     },
     broke: (at) =>
       terminal.say(
