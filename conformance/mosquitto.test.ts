@@ -106,13 +106,13 @@ describe('mosquitto_pub and mosquitto_sub', () => {
     })
 
     test(`${version}: a publish outside the policy is refused where the version can say so, recorded, and explained`, async () => {
-      const from = (await hub.watched('start')).at(-1)?.offset ?? 0
+      const from = (await hub.facts()).at(-1)?.offset ?? 0
       const topic = `devices/pump-2/${version}/flow`
       const { code, out } = await pub(version, '-i', `${version}-thief`, '-t', topic, '-q', '1', '-m', 'x')
       if (version === 'mqttv5') assert.match(out, /Not authorized|135/i, 'PUBACK carries reason code 135')
       else assert.deepEqual({ code, out }, { code: 0, out: '' }, '3.1.1 has no way to say no')
       await until('the denial is recorded', 5_000, async () => {
-        const facts = await hub.watched(from)
+        const facts = await hub.facts(from)
         assert.ok(!facts.some((fact) => fact.kind === 'telemetry' && fact.topic === topic), 'a denied message is not telemetry')
         return facts.some(
           (fact) => fact.kind === 'denied' && fact.device === 'pump-1' && fact.topic === topic && fact['action'] === 'publish',

@@ -44,7 +44,7 @@ const stages = {
     for (const project of projects) passed = (await run('tsc', ['-p', project])) && passed
     return verdict(passed)
   },
-  unit: () => runTests(tests.unit, 2),
+  unit: () => runTests(tests.unit, 2, 120_000),
   // A stage that starts real servers has the machine to itself.
   conformance: () => runTests(tests.conformance, 1),
   console: () => runTests(tests.console, 1),
@@ -65,7 +65,8 @@ function run(command, args, onOutput) {
   })
 }
 
-async function runTests(patterns, concurrency) {
+/** A test that hangs fails after `patienceMs`; what it was waiting for is then in its name. */
+async function runTests(patterns, concurrency, patienceMs = 300_000) {
   const paths = patterns
     .flatMap((pattern) => globSync(pattern))
     .filter((path) => !path.includes('node_modules'))
@@ -79,7 +80,7 @@ async function runTests(patterns, concurrency) {
   const reporter = join(root, 'scripts', 'test-reporter.mjs')
   const succeeded = await run(
     'node',
-    ['--test', `--test-concurrency=${concurrency}`, `--test-reporter=${reporter}`, '--test-timeout=600000', ...paths],
+    ['--test', `--test-concurrency=${concurrency}`, `--test-reporter=${reporter}`, `--test-timeout=${patienceMs}`, ...paths],
     (text) => {
       const lines = (line + text).split('\n')
       line = lines.pop()
