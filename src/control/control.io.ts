@@ -20,7 +20,7 @@ export const controlServerLimits = {
 /** The operator door, to be put behind an HTTPS server that the program owns. */
 export interface Control extends AsyncDisposable {
   /** Answers one request. Never throws. */
-  handle(request: IncomingMessage, response: ServerResponse): void
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
   /** The OpenAPI 3.1 document of what is served. */
   openapi(): object
   /** Every route, for tests and documents. */

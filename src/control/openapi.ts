@@ -95,8 +95,10 @@ function namedApart(value: Json, components: Map<string, Json>): Json {
   if (isList(value)) return value.map((item) => namedApart(item, components))
   if (typeof value !== 'object' || value === null) return value
   const { title, ...rest } = value
-  const inner = Object.fromEntries(Object.entries(rest).map(([key, item]) => [key, namedApart(item, components)]))
-  if (typeof title !== 'string') return inner
+  // A member that is called `title` is no name: there it is a schema, and stays.
+  const named = typeof title === 'string'
+  const inner = Object.fromEntries(Object.entries(named ? rest : value).map(([key, item]) => [key, namedApart(item, components)]))
+  if (!named) return inner
   components.set(title, inner)
   return { $ref: `#/components/schemas/${title}` }
 }
