@@ -112,9 +112,9 @@ test('break-it: a revocation that reaches nobody fails TW-PKI-01', async () => {
 
 test('break-it: a listener that did not load the newest certificate fails TW-PKI-03', async () => {
   const { of } = await check(
-    ({ serverCertificate }) => ({
+    (real) => ({
       async serverCertificate() {
-        const state = await serverCertificate()
+        const state = await real.serverCertificate()
         assert.ok(state.newest !== null)
         return {
           ...state,

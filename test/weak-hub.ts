@@ -45,11 +45,11 @@ export function serverCertificate(root: Party, now: number, lifeDays = 90): { re
     notAfter: instant(now + lifeDays * day),
     extensions: (honest) => [...honest, alternativeNames],
   })
-  return { serverCert: encodePem('CERTIFICATE', der), serverKey: key.export({ type: 'pkcs8', format: 'pem' }).toString() }
+  return { serverCert: encodePem('CERTIFICATE', der), serverKey: key.export({ type: 'pkcs8', format: 'pem' }) }
 }
 
 /** subjectAltName: DNS localhost, IP 127.0.0.1. */
-const alternativeNames = Buffer.from('301a0603551d1104133011' + '82096c6f63616c686f7374' + '87047f000001', 'hex')
+const alternativeNames = Buffer.from('301a0603551d110413301182096c6f63616c686f737487047f000001', 'hex')
 
 /** A device certificate of that root: PEM, with its key and serial. */
 export function deviceCertificate(
@@ -63,7 +63,7 @@ export function deviceCertificate(
   return {
     device: device.value,
     cert: encodePem('CERTIFICATE', party.der),
-    key: party.key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    key: party.key.export({ type: 'pkcs8', format: 'pem' }),
     ca: pki.caPem,
     serial: party.certificate.serial,
   }
