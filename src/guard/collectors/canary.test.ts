@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock, systemRandom } from '#base'
-import { judgeControl } from '../../../test/judge-control.ts'
+import { judgeControl } from '../fixtures/judge.ts'
 import { collectCanary, searchFiles, searchFinds } from './canary.io.ts'
 import { needlesOf } from './needle.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock, systemRandom } from '#base'
-import { judgeControl } from '../../../test/judge-control.ts'
+import { judgeControl } from '../fixtures/judge.ts'
 import { type Fault, deviceCertificate, openWeakHub, weakPki } from '../../../test/weak-hub.ts'
 import { collectDrill } from './drill.io.ts'
 

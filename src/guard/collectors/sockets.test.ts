@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type Server, createServer } from 'node:net'
 import { test } from 'node:test'
-import { judgeControl } from '../../../test/judge-control.ts'
+import { judgeControl } from '../fixtures/judge.ts'
 import { parseSocketTable } from './socket-table.ts'
 import { collectSockets, readSockets } from './sockets.io.ts'
 

@@ -8,12 +8,12 @@ import { test } from 'node:test'
 import { systemGrant } from '#access'
 import { instant, parseDeviceId, systemClock, systemRandom } from '#base'
 import { type ControlReport, type GuardPorts, guardDefaults, openGuard, reportJson, strictPolicy } from '#guard'
-import { parseConfig } from '../src/server/config.io.ts'
-import { openDataDirectory } from '../src/server/data-directory.io.ts'
-import { guardPorts } from '../src/server/guard-ports.ts'
-import { openLog } from '../src/server/log.io.ts'
-import { type Rooms, openRooms } from '../src/server/rooms.io.ts'
-import { temporaryDirectory } from './throwaway-pki.ts'
+import { parseConfig } from './config.io.ts'
+import { openDataDirectory } from './data-directory.io.ts'
+import { guardPorts } from './guard-ports.ts'
+import { openLog } from './log.io.ts'
+import { type Rooms, openRooms } from './rooms.io.ts'
+import { temporaryDirectory } from '../../test/throwaway-pki.ts'
 
 const mayCheck = systemGrant('check.run', 'hub')
 
