@@ -1,26 +1,36 @@
 import { fdatasync, writev } from 'node:fs'
 import { type FileHandle, chmod, mkdir, open, readdir, unlink } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { Fault } from '#base'
 import type { Disk, DiskFile } from './disk.ts'
 
 /** The host's file system. */
 export const systemDisk: Disk = {
   async makeDirectory(directory) {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 })
     await chmod(directory, 0o700)
+    if (first === undefined) return
+    // A new directory is a name in its parent, and so on up to the first that was there before.
+    for (let made = resolve(directory); ; made = dirname(made)) {
+      await syncDirectory(dirname(made))
+      if (made === resolve(first) || made === dirname(made)) return
+    }
   },
   list: (directory) => readdir(directory),
   create: async (path) => new SystemFile(await open(path, 'wx+', 0o600)),
   open: async (path) => new SystemFile(await open(path, 'r')),
   unlink,
-  async syncDirectory(directory) {
-    const handle = await open(directory, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  },
+  syncDirectory,
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return // cannot be asked for there; NTFS keeps a journal of names
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 class SystemFile implements DiskFile {

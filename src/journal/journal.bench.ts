@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type Result, Secret, instant, ok, systemClock, systemRandom } from '#base'
 import { crc32c } from './crc32c.ts'
-import { encodeStamp, openJournal, systemDisk, telemetryFlags, telemetrySize, writeTelemetry } from './index.ts'
+import { type Journal, encodeStamp, openJournal, systemDisk, telemetryFlags, telemetrySize, writeTelemetry } from './index.ts'
 
 /*
  * node --conditions=source src/journal/journal.bench.ts [seconds] [directory]
@@ -67,9 +67,22 @@ async function bench(name: string, inFlight: number): Promise<void> {
         `p50 ${state.flushP50Ms.toFixed(2)} ms, p99 ${state.flushP99Ms.toFixed(2)} ms, ` +
         `${((used.user + used.system) / 1_000 / end).toFixed(4)} ms CPU a record`,
     )
+    await benchReading(journal)
   } finally {
     rmSync(directory, { recursive: true })
   }
+}
+
+/** Reads back from the files in steps, as a consumer that has fallen behind does. */
+async function benchReading(journal: Journal): Promise<void> {
+  const began = performance.now()
+  let count = 0
+  for (let at = journal.start; at < journal.durableEnd && performance.now() - began < 1_000;) {
+    const { records, next } = await journal.read(at, { records: 500, bytes: 1024 * 1024 })
+    count += records.length
+    at = next
+  }
+  console.log(`  read back: ${Math.round((count / (performance.now() - began)) * 1_000)} records/s`)
 }
 
 function benchChecks(): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { directory, openOn, readAll, say, show, turns } from '../../test/journal-fixture.ts'
 import { MemoryDisk } from '../../test/memory-disk.ts'
+import { SeededRandom } from '../../test/seeded-random.ts'
 import type { Journal } from './index.ts'
 import { segmentHeaderBytes } from './segment.ts'
 
@@ -165,4 +166,29 @@ test('a payload that imitates records is not taken for one when the block is hit
   })
   await using journal = await openOn(disk, { seed: 2 })
   assert.deepEqual((await readAll(journal)).map(show), ['0 !', '1 genuine?', '2 later'])
+})
+
+test('whatever is done to a segment file, every offset is answered, truly or as damaged', async () => {
+  const { disk: whole, path } = await writtenAndFollowed()
+  const all = [...expected, '7 hotel', '8 india']
+  for (let seed = 1; seed <= 300; seed++) {
+    const disk = whole.clone()
+    const random = new SeededRandom(seed * 7919)
+    disk.corrupt(path, (bytes) => {
+      let damaged = bytes
+      for (let hits = 1 + random.integer(3); hits > 0; hits--) {
+        const at = random.integer(2) === 0 ? random.integer(300) : segmentHeaderBytes + random.integer(damaged.length - segmentHeaderBytes)
+        const length = random.integer(200)
+        const kind = random.integer(3)
+        if (kind === 0) random.bytes(length).copy(damaged, at)
+        if (kind === 1) damaged.fill(0, at, Math.min(at + length, damaged.length))
+        if (kind === 2) damaged = Buffer.concat([damaged.subarray(0, at), damaged.subarray(at + 1)])
+      }
+      return damaged
+    })
+    await using journal = await openOn(disk, { seed })
+    const shown = (await readAll(journal)).map(show)
+    assert.equal(shown.length, all.length, `seed ${seed}`)
+    for (const [i, line] of shown.entries()) if (line !== `${i} !`) assert.equal(line.replace(/\?$/, ''), all[i], `seed ${seed}`)
+  }
 })

@@ -212,6 +212,19 @@ test('retention by age drops what is older, also when little is written', async 
   assert.ok(journal.start >= 9 && journal.start <= 12, String(journal.start))
 })
 
+test('a wall clock set forward does not age records past keeping', async () => {
+  const clock = new FakeClock()
+  await using journal = await openOn(new MemoryDisk(), { clock, segmentBytes: 9_000, retentionMs: 86_400_000 })
+  for (let i = 0; i < 10; i++) {
+    say(journal, 'x'.repeat(400))
+    await journal.flushed()
+  }
+  clock.jump(clock.now() + 365 * 86_400_000)
+  clock.advance(120_000)
+  await turns(5)
+  assert.equal(journal.start, 0)
+})
+
 test('offsets go on after retention has dropped everything else and the hub restarts', async () => {
   const disk = new MemoryDisk()
   for (let run = 0; run < 4; run++) {

@@ -1,4 +1,4 @@
-import { type CancelTimer, Fault, limits } from '#base'
+import { type CancelTimer, Fault, type Instant, instant, limits } from '#base'
 import type { Segment } from './catalog.ts'
 import { isDiskFull, isMissing } from './disk.ts'
 import type { Journal, JournalCondition, JournalRecord, JournalState, Offset } from './journal.ts'
@@ -29,6 +29,8 @@ const defaultSegmentBytes = 64 * 1024 * 1024
 const firstRetryMs = 50
 const maxRetryMs = 1_000
 const retentionEveryMs = 60_000
+/** How far the wall clock may run ahead of the time that has passed since the start before retention stops believing it. */
+const maxLeapMs = 3_600_000
 /** A flush takes at most this many batches (1 MiB each), so that encrypting it does not hold up the loop. */
 const maxFlushBatches = 4
 
@@ -67,6 +69,8 @@ class SegmentJournal implements Journal {
   readonly #durableListeners = new Set<(end: Offset) => void>()
   readonly #resumeListeners = new Set<() => void>()
   readonly #durations = new Durations()
+  readonly #openedAt: Instant
+  readonly #openedMonotonic: number
   readonly #cancelRetention: CancelTimer
   #waiters: Waiter[] = []
   #durableEnd: Offset
@@ -98,6 +102,8 @@ class SegmentJournal implements Journal {
     this.#reader = new Reader(recovered.catalog, ports.disk, ports)
     this.#durableEnd = recovered.next
     this.#superseded = recovered.superseded
+    this.#openedAt = ports.clock.now()
+    this.#openedMonotonic = ports.clock.monotonic()
     this.#cancelRetention = ports.clock.every(retentionEveryMs, () => void this.#retain())
     for (const record of recovered.rewrite) this.append(record)
   }
@@ -312,7 +318,7 @@ class SegmentJournal implements Journal {
 
   async #dropExpired(): Promise<void> {
     const { catalog } = this.#recovered
-    const now = this.#ports.clock.now()
+    const now = this.#today()
     const since = this.#writer.activeSince
     if (since !== undefined && since + this.#retention.ageMs / 8 < now && this.#running === undefined) await this.#writer.roll()
     const count = countExpired(catalog.segments, this.#retention, now)
@@ -323,6 +329,12 @@ class SegmentJournal implements Journal {
       this.#droppedRecords += segment.end - segment.first
       await this.#reader.forget(segment)
     }
+  }
+
+  /** Wall time, unless somebody has set the clock forward under us: a leap must not age every record past keeping. */
+  #today(): Instant {
+    const { clock } = this.#ports
+    return instant(Math.min(clock.now(), this.#openedAt + (clock.monotonic() - this.#openedMonotonic) + maxLeapMs))
   }
 
   /** Removes a file so that it stays removed: were a later one gone for good and this one to come back, there would be a gap between them. */

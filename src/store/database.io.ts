@@ -1,4 +1,5 @@
-import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Fault, type Secret } from '#base'
 import Database from 'libsql'
 import type { Row, Value } from './store.ts'
@@ -27,8 +28,10 @@ export class SqliteFile implements Disposable {
   static open(file: string, key: Secret): SqliteFile {
     // Created by us first: the driver would use 0644, and the -wal and -shm files copy the mode of this one.
     try {
-      if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600))
-      else if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
+      if (!existsSync(file)) {
+        closeSync(openSync(file, 'wx', 0o600))
+        syncDirectory(dirname(file))
+      } else if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
     } catch (error) {
       throw storeFault(error, `The database ${file} cannot be opened.`)
     }
@@ -96,6 +99,24 @@ export class SqliteFile implements Disposable {
     }
     this.#prepared.set(sql, prepared)
     return prepared
+  }
+}
+
+/** Puts a file's bytes on stable storage. */
+export function syncFile(path: string): void {
+  syncHandle(openSync(path, 'r+'))
+}
+
+/** Makes the names in a directory survive a power cut. Windows has no such call; NTFS keeps a journal of names. */
+export function syncDirectory(directory: string): void {
+  if (process.platform !== 'win32') syncHandle(openSync(directory, 'r'))
+}
+
+function syncHandle(handle: number): void {
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
   }
 }
 

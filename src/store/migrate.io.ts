@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Clock, Fault, type Secret } from '#base'
-import { SqliteFile, storeFault } from './database.io.ts'
+import { SqliteFile, storeFault, syncDirectory, syncFile } from './database.io.ts'
 import type { Migration } from './store.ts'
 
 /**
@@ -55,8 +55,8 @@ function backUp(database: SqliteFile, file: string, before: string, key: Secret)
     for (const suffix of ['', '-wal', '-shm']) if (existsSync(copy + suffix)) rmSync(copy + suffix)
     closeSync(openSync(copy, 'wx', 0o600)) // ours first, for its mode; VACUUM INTO accepts an empty file
     database.exec(`VACUUM INTO '${copy.replaceAll("'", "''")}'`)
-    sync(copy)
-    sync(dirname(copy))
+    syncFile(copy)
+    syncDirectory(dirname(copy))
     using opened = SqliteFile.open(copy, key)
     const health = opened.all('PRAGMA integrity_check', [])[0]?.['integrity_check']
     if (health !== 'ok') throw new Error(`integrity check says: ${String(health)}`)
@@ -68,15 +68,6 @@ function backUp(database: SqliteFile, file: string, before: string, key: Secret)
       `The copy ${copy} that must precede a change of the schema is not good; nothing was changed.`,
       error,
     )
-  }
-}
-
-function sync(path: string): void {
-  const handle = openSync(path, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
   }
 }
 
