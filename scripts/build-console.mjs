@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -14,7 +14,7 @@ const schema = join(consoleFolder, 'src', 'api', 'schema.d.ts')
 async function writeSchema() {
   if (!existsSync(contract)) throw new Error('docs/openapi.json is missing: write it with "node scripts/openapi.ts".')
   const require = createRequire(join(consoleFolder, 'package.json'))
-  const { default: openapiTypescript, astToString } = await import(pathToFileURL(require.resolve('openapi-typescript')).href)
+  const { default: openapiTypescript, astToString } = require('openapi-typescript')
   const types = astToString(await openapiTypescript(JSON.parse(readFileSync(contract, 'utf8'))))
   const text = `// Written by scripts/build-console.mjs from docs/openapi.json.\n${types}`
   if (!existsSync(schema) || readFileSync(schema, 'utf8') !== text) writeFileSync(schema, text)

@@ -11,10 +11,13 @@ import {
 import { toProblem } from './api/problem.ts'
 import { meQuery, queryClient } from './api/query-client.ts'
 import { isPlace } from './api/session.ts'
+import type { Device } from './api/types.ts'
+import { actions, type Attempt } from './lib/facts.ts'
 import { NotFound, RouteProblem, RouteWait } from './shell/states.tsx'
 import { Shell } from './shell/shell.tsx'
 import { Announcer } from './ui/announce.tsx'
 
+// What is not valid is set to undefined, not left out: the router lays the result over the raw parameters.
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 
 const root = createRootRoute({
@@ -30,7 +33,9 @@ const root = createRootRoute({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>): { from?: string } => (isPlace(search['from']) ? { from: search['from'] } : {}),
+  validateSearch: (search: Record<string, unknown>): { from?: string | undefined } => ({
+    from: isPlace(search['from']) ? search['from'] : undefined,
+  }),
   component: lazyRouteComponent(() => import('./pages/sign-in.tsx'), 'SignInPage'),
 })
 
@@ -58,10 +63,9 @@ const live = createRoute({
 const devices = createRoute({
   getParentRoute: () => app,
   path: '/devices',
-  validateSearch: (search: Record<string, unknown>): { search?: string; status?: 'enabled' | 'disabled' } => {
-    const wanted = text(search['search'])
-    const status = search['status']
-    return { ...(wanted === undefined ? {} : { search: wanted }), ...(status === 'enabled' || status === 'disabled' ? { status } : {}) }
+  validateSearch: (search: Record<string, unknown>): { search?: string | undefined; status?: Device['status'] | undefined } => {
+    const { search: wanted, status } = search
+    return { search: text(wanted), status: status === 'enabled' || status === 'disabled' ? status : undefined }
   },
   component: lazyRouteComponent(() => import('./pages/devices.tsx'), 'DevicesPage'),
 })
@@ -88,14 +92,13 @@ const checks = createRoute({
 const explain = createRoute({
   getParentRoute: () => app,
   path: '/explain',
-  validateSearch: (search: Record<string, unknown>): { device?: string; action?: string; topic?: string } => {
-    const [device, action, topic] = [text(search['device']), text(search['action']), text(search['topic'])]
-    return {
-      ...(device === undefined ? {} : { device }),
-      ...(action === undefined ? {} : { action }),
-      ...(topic === undefined ? {} : { topic }),
-    }
-  },
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { device?: string | undefined; action?: Attempt['action'] | undefined; topic?: string | undefined } => ({
+    device: text(search['device']),
+    action: actions.find((each) => each === search['action']),
+    topic: text(search['topic']),
+  }),
   component: lazyRouteComponent(() => import('./pages/explain.tsx'), 'ExplainPage'),
 })
 

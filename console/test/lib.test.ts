@@ -133,11 +133,20 @@ test('every snippet names the host and the device, and a strange device id stays
 })
 
 test('a fact is told in one line, and a denial knows what was tried', () => {
-  const denied = { offset: 1, time: 0, kind: 'denied', device: 'a', action: 'publish', topic: 'x/y', code: 'access/topic', count: 3 }
+  const denied = {
+    offset: 1,
+    time: '2026-01-01T00:00:00.000Z',
+    kind: 'denied',
+    device: 'a',
+    action: 'publish',
+    topic: 'x/y',
+    code: 'access/topic',
+    count: 3,
+  }
   assert.equal(summaryOf(denied), 'publish x/y · access/topic · 3 times')
   assert.deepEqual(deniedAttempt(denied), { action: 'publish', topic: 'x/y' })
-  assert.equal(deniedAttempt({ offset: 1, time: 0, kind: 'connected' }), undefined)
-  assert.equal(summaryOf({ offset: 1, time: 0, kind: 'telemetry', body: 'b'.repeat(300) }).length, 201)
+  assert.equal(deniedAttempt({ offset: 1, time: '2026-01-01T00:00:00.000Z', kind: 'connected' }), undefined)
+  assert.equal(summaryOf({ offset: 1, time: '2026-01-01T00:00:00.000Z', kind: 'telemetry', body: 'b'.repeat(300) }).length, 201)
 })
 
 test('a sign-in token is found in a link or alone, and nowhere else', () => {

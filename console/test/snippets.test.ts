@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { HubProcess } from '../../conformance/hub.ts'
-import type { ConnectionFacts } from '../src/api/types.ts'
+import type { Endpoint } from '../src/api/types.ts'
 import { snippets } from '../src/lib/snippets.ts'
 
 const run = promisify(execFile)
@@ -25,7 +25,7 @@ before(async () => {
   writeFileSync(join(folder, 'pump-1.cert.pem'), String(json['certificatePem']))
   writeFileSync(join(folder, 'pump-1.key.pem'), String(json['privateKeyPem']), { mode: 0o600 })
   writeFileSync(join(folder, 'root.pem'), hub.rootPem)
-  const connection: ConnectionFacts = {
+  const connection: Endpoint = {
     host,
     mqttPort: 8883,
     httpsPort: hub.ports.https,

@@ -1,111 +1,100 @@
-import { rememberCsrf, request, send } from './send.ts'
+import { client, rememberCsrf, take } from './client.ts'
 import type {
   AddedDevice,
   AuditPage,
-  BulkSpec,
-  Certificate,
-  CheckRun,
-  CloseReceipt,
-  Connection,
+  BulkInput,
+  CheckReport,
   Decision,
-  Device,
   DeviceDetail,
+  DeviceInput,
   DevicePage,
-  DeviceSpec,
   HubState,
   Me,
   Timeline,
 } from './types.ts'
 
-type Query = Readonly<Record<string, string | number | undefined>>
-
-/** A path with its query; empty values are left out. */
-export function withQuery(path: string, query: Query): string {
+/** A path with its query, for streams, which the typed client does not open; empty values are left out. */
+export function withQuery(path: string, query: Readonly<Record<string, string | number | undefined>>): string {
   const pairs = Object.entries(query).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]]))
   return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`
 }
 
-const devicePath = (id: string): string => `/api/v1/devices/${encodeURIComponent(id)}`
+/** `query` without its undefined members. */
+function given<T extends object>(query: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as T
+}
 
 /** Who we are; also learns the token that changes must carry. */
 export async function fetchMe(): Promise<Me> {
-  const me = await send<Me>('GET', '/api/v1/me')
+  const me = await take(client.GET('/api/v1/me'))
   rememberCsrf(me.csrf)
   return me
 }
 
 /** Spends a one-time sign-in token. */
-export const signIn = (token: string): Promise<unknown> => send('POST', '/api/v1/sign-in', { body: { token } })
+export async function signIn(token: string): Promise<void> {
+  const session = await take(client.POST('/api/v1/sign-in', { body: { token } }))
+  rememberCsrf(session.csrf)
+}
 
 /** Ends this browser's session. */
-export const signOut = (): Promise<unknown> => send('POST', '/api/v1/sign-out')
+export async function signOut(): Promise<void> {
+  await take(client.POST('/api/v1/sign-out'))
+}
 
 /** The hub at a glance. */
-export const fetchHub = (): Promise<HubState> => send('GET', '/api/v1/hub')
+export const fetchHub = (): Promise<HubState> => take(client.GET('/api/v1/hub'))
 
 /** One page of devices. `after` is the cursor of the page before. */
 export const fetchDevices = (query: {
-  after?: string | undefined
+  after: string | undefined
   limit: number
-  search?: string | undefined
-  status?: string | undefined
-}): Promise<DevicePage> => send('GET', withQuery('/api/v1/devices', query))
+  search: string | undefined
+  status: 'enabled' | 'disabled' | undefined
+}): Promise<DevicePage> => take(client.GET('/api/v1/devices', { params: { query: given(query) } }))
 
 /** One device with its connections and certificates. */
-export const fetchDevice = (id: string): Promise<DeviceDetail> => send('GET', devicePath(id))
+export const fetchDevice = (id: string): Promise<DeviceDetail> => take(client.GET('/api/v1/devices/{id}', { params: { path: { id } } }))
 
 /** Adds one device. */
-export const addDevice = (spec: DeviceSpec): Promise<AddedDevice> => send('POST', '/api/v1/devices', { body: spec })
+export const addDevice = (body: DeviceInput): Promise<AddedDevice> => take(client.POST('/api/v1/devices', { body }))
 
-/** Starts adding many; the answer is a stream of JSON lines. */
-export const addMany = (spec: BulkSpec, signal: AbortSignal): Promise<Response> =>
-  request('POST', '/api/v1/devices/bulk', { body: spec, signal })
+/** Adds many; the answer is a stream of JSON lines, or null when there is none. */
+export const addMany = (body: BulkInput, signal: AbortSignal): Promise<ReadableStream<Uint8Array> | null> =>
+  take(client.POST('/api/v1/devices/bulk', { body, signal, parseAs: 'stream' }))
 
-/** Enables or disables a device. The receipt says which sessions ended. */
-export const changeDevice = (
-  id: string,
-  change: { status?: 'enabled' | 'disabled'; statusReason?: string | null },
-  etag?: string,
-): Promise<{ device: Device; receipt?: CloseReceipt | null }> =>
-  send('PATCH', devicePath(id), { body: change, ...(etag === undefined ? {} : { ifMatch: etag }) })
+/** Enables or disables a device, if it is still the one with that etag. The receipt says which sessions ended. */
+export const changeDevice = (id: string, body: { status: 'enabled' | 'disabled'; statusReason: string | null }, etag: string) =>
+  take(client.PATCH('/api/v1/devices/{id}', { params: { path: { id } }, body, headers: { 'if-match': `"${etag}"` } }))
 
 /** Deletes a device and ends its sessions. */
-export const deleteDevice = (id: string): Promise<{ receipt: CloseReceipt }> => send('DELETE', devicePath(id))
+export const deleteDevice = (id: string) => take(client.DELETE('/api/v1/devices/{id}', { params: { path: { id } } }))
 
 /** Revokes every certificate of a device and ends its sessions. */
-export const revokeDevice = (id: string, reason?: string): Promise<{ certificates: number; receipt: CloseReceipt }> =>
-  send('POST', `${devicePath(id)}/revoke`, { body: reason === undefined ? {} : { reason } })
+export const revokeDevice = (id: string, reason: string) =>
+  take(client.POST('/api/v1/devices/{id}/revoke', { params: { path: { id } }, body: reason === '' ? {} : { reason } }))
 
-/** Issues a fresh certificate; the private key, if the hub made it, is in this answer only. */
-export const issueCertificate = (id: string, csr?: string): Promise<{ certificatePem: string; privateKeyPem?: string | null }> =>
-  send('POST', `${devicePath(id)}/certificates`, { body: csr === undefined ? {} : { csr } })
-
-/** The certificates of a device. */
-export const fetchCertificates = (id: string): Promise<{ certificates: readonly Certificate[] }> =>
-  send('GET', `${devicePath(id)}/certificates`)
+/** Issues a fresh certificate with a key made by the hub; that key is in this answer only. */
+export const issueCertificate = (id: string) =>
+  take(client.POST('/api/v1/devices/{id}/certificates', { params: { path: { id } }, body: {} }))
 
 /** A device's history, newest first, before an offset. */
-export const fetchTimeline = (id: string, before: number | string | undefined, limit: number): Promise<Timeline> =>
-  send('GET', withQuery(`${devicePath(id)}/timeline`, { before, limit }))
-
-/** All live connections. */
-export const fetchConnections = (): Promise<{ connections: readonly Connection[] }> => send('GET', '/api/v1/connections')
+export const fetchTimeline = (id: string, before: number | undefined, limit: number): Promise<Timeline> =>
+  take(client.GET('/api/v1/devices/{id}/timeline', { params: { path: { id }, query: given({ before, limit }) } }))
 
 /** Asks the decision engine. */
-export const explain = (device: string, action: string, topic: string): Promise<Decision> =>
-  send('GET', withQuery('/api/v1/explain', { device, action, topic }))
+export const explain = (device: string, action: 'connect' | 'publish' | 'subscribe', topic: string | undefined): Promise<Decision> =>
+  take(client.GET('/api/v1/explain', { params: { query: given({ device, action, topic }) } }))
 
 /** The last run of the checks. */
-export const fetchChecks = (): Promise<CheckRun> => send('GET', '/api/v1/checks')
+export const fetchChecks = (): Promise<CheckReport> => take(client.GET('/api/v1/checks'))
 
 /** Runs all checks now; answers when they are done. */
-export const runChecks = (): Promise<CheckRun> => send('POST', '/api/v1/checks/run', { body: {} })
+export const runChecks = (): Promise<CheckReport> => take(client.POST('/api/v1/checks/run', { body: {} }))
 
-/** A page of the audit log. */
-export const fetchAudit = (after: number | undefined, limit: number): Promise<AuditPage> =>
-  send('GET', withQuery('/api/v1/audit', { after, limit }))
+/** Audit records before a sequence, newest first; 0 begins at the end. */
+export const fetchAudit = (before: number, limit: number): Promise<AuditPage> =>
+  take(client.GET('/api/v1/audit', { params: { query: { before, limit } } }))
 
 /** The hub's root certificate in PEM. */
-export async function fetchRoot(): Promise<string> {
-  return (await request('GET', '/root.pem')).text()
-}
+export const fetchRoot = (): Promise<string> => take(client.GET('/root.pem', { parseAs: 'text' }))

@@ -1,5 +1,5 @@
+import { fetchMe } from './hub.ts'
 import { Problem } from './problem.ts'
-import { request } from './send.ts'
 
 /*
  * Theory of operation: server-sent events that outlive the network.
@@ -41,8 +41,8 @@ export function openLink(ports: {
   const failed = async (): Promise<void> => {
     close()
     const mine = turn
-    // A session that ended is not a lost network: `request` tells the shell, which leaves the page.
-    const gone = await request('GET', '/api/v1/me').then(
+    // A session that ended is not a lost network: the client tells the shell, which leaves the page.
+    const gone = await fetchMe().then(
       () => false,
       (error: unknown) => error instanceof Problem && error.status === 401,
     )

@@ -91,12 +91,18 @@ export function summaryOf(fact: Fact): string {
   return [...(topic === undefined ? [] : [topic]), ...words].join(' · ').slice(0, 240)
 }
 
-/** The question a denial answers: what was tried, on which topic. */
-export function deniedAttempt(fact: Fact): { readonly action: string; readonly topic: string } | undefined {
-  if (!fact.kind.startsWith('denied')) return undefined
-  const action = text(fact['action']) ?? 'publish'
+/** What can be asked of the decision engine. */
+export const actions = ['publish', 'subscribe', 'connect'] as const
+
+/** What a device tried. */
+export type Attempt = { readonly action: (typeof actions)[number]; readonly topic: string }
+
+/** What a denial denied; undefined for any other fact. */
+export function deniedAttempt(fact: Fact): Attempt | undefined {
+  if (fact.kind !== 'denied') return undefined
   // Receiving rests on the right to subscribe.
-  return { action: action === 'receive' ? 'subscribe' : action, topic: text(fact['topic']) ?? '' }
+  const tried = fact['action'] === 'receive' ? 'subscribe' : fact['action']
+  return { action: actions.find((each) => each === tried) ?? 'publish', topic: text(fact['topic']) ?? '' }
 }
 
 /** JSON with two spaces if it is JSON, else the text as it is. */

@@ -1,4 +1,4 @@
-import type { ConnectionFacts } from '../api/types.ts'
+import type { Endpoint } from '../api/types.ts'
 import { fileNameOf } from './files.ts'
 
 /** A program that connects one device: its language, how it is installed, and the whole of its text. */
@@ -8,7 +8,7 @@ export type Snippet = { readonly id: string; readonly label: string; readonly in
  * Stock SDK programs for a device with a certificate, changed from their public documentation only in host and CA. `own` is true when
  * the key stays with the operator, who then puts in its file name.
  */
-export function snippets(device: string, connection: ConnectionFacts): readonly Snippet[] {
+export function snippets(device: string, connection: Endpoint): readonly Snippet[] {
   const { host, connectionString, mqttPort } = connection
   const name = fileNameOf(device)
   const [cert, key] = [`${name}.cert.pem`, `${name}.key.pem`]

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { addMany, fetchRoot } from '../api/hub.ts'
 import { queryClient } from '../api/query-client.ts'
-import type { BulkSpec } from '../api/types.ts'
+import type { BulkInput } from '../api/types.ts'
 import { type BulkLine, parseBulkLine } from '../lib/bulk.ts'
 import { download, fileNameOf } from '../lib/files.ts'
 import { plural } from '../lib/format.ts'
@@ -48,16 +48,16 @@ export function AddMany() {
   const example = `${prefix || 'pump-'}${start.padStart(digits, '0')}`
 
   const begin = async (): Promise<void> => {
-    const spec: BulkSpec = way === 'csv' ? { csv } : { prefix, count: Number(amount), start: Number(start), digits }
+    const spec: BulkInput = way === 'csv' ? { csv } : { prefix, count: Number(amount), start: Number(start), digits }
     const abort = new AbortController()
     stop.current = abort
     files.current = []
     let state = fresh
     setRun(state)
     try {
-      const response = await addMany(spec, abort.signal)
-      if (response.body === null) throw new Error('The answer had no body.')
-      for await (const text of lines(response.body)) {
+      const stream = await addMany(spec, abort.signal)
+      if (stream === null) throw new Error('The answer had no body.')
+      for await (const text of lines(stream)) {
         const line = parseBulkLine(text)
         if (line.kind === 'device') {
           const name = fileNameOf(line.device)

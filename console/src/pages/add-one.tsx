@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useId, useState } from 'react'
 import { addDevice } from '../api/hub.ts'
 import { queryClient } from '../api/query-client.ts'
-import type { AddedDevice, DeviceSpec } from '../api/types.ts'
+import type { AddedDevice, DeviceInput } from '../api/types.ts'
 import { ProblemNote } from '../ui/parts.tsx'
 
 type Way = 'issue' | 'csr' | 'thumbprint'
@@ -13,7 +13,7 @@ const ways: readonly (readonly [Way, string, string])[] = [
   ['thumbprint', 'Trust a certificate it has', 'For self-signed certificates; paste the SHA-256 thumbprint.'],
 ]
 
-function specOf(id: string, way: Way, csr: string, primary: string, secondary: string): DeviceSpec {
+function specOf(id: string, way: Way, csr: string, primary: string, secondary: string): DeviceInput {
   if (way === 'issue') return { id }
   if (way === 'csr') return { id, csr }
   return {

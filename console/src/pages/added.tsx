@@ -4,12 +4,10 @@ import { useEffect, useState } from 'react'
 import { fetchDevice } from '../api/hub.ts'
 import type { AddedDevice } from '../api/types.ts'
 import { download, fileNameOf } from '../lib/files.ts'
-import { snippets } from '../lib/snippets.ts'
 import { zip } from '../lib/zip.ts'
 import { announce } from '../ui/announce.tsx'
-import { CodeBlock, CopyValue } from '../ui/copy.tsx'
-import { Badge, Dot, Facts, PageHead, Panel } from '../ui/parts.tsx'
-import { Tabs } from '../ui/tabs.tsx'
+import { Dot, PageHead, Panel } from '../ui/parts.tsx'
+import { ConnectHelp } from './connect.tsx'
 
 const watchMs = 2000
 
@@ -98,33 +96,7 @@ export function Added({ added, another }: { readonly added: AddedDevice; readonl
       </PageHead>
       <Files added={added} saved={() => setSaved(true)} />
       <Panel title="Connect" aside={<Dot on={connected}>{connected ? 'connected' : 'waiting for its first connection'}</Dot>}>
-        <Facts
-          pairs={[
-            ['Host', <CopyValue key="host" text={connection.host} what="host name" />],
-            ['Ports', `MQTT ${connection.mqttPort}, MQTT over WebSocket ${connection.httpsPort}`],
-            ['Connection string', <CopyValue key="string" text={connection.connectionString} what="connection string" />],
-          ]}
-        />
-        {connection.mqttPort === 8883 ? null : (
-          <p className="quiet">
-            <Badge tone="warn">port {connection.mqttPort}</Badge> The SDKs always use port 8883: start the hub on it, or forward it, for the
-            programs below.
-          </p>
-        )}
-        <Tabs
-          label="Language"
-          tabs={snippets(device.id, connection).map((snippet) => ({
-            id: snippet.id,
-            label: snippet.label,
-            body: (
-              <>
-                <h3 className="hidden">{snippet.label}</h3>
-                <CodeBlock text={snippet.install} what={`${snippet.label} preparation`} />
-                <CodeBlock text={snippet.code} what={`${snippet.label} program`} />
-              </>
-            ),
-          }))}
-        />
+        <ConnectHelp device={device.id} connection={connection} />
       </Panel>
     </div>
   )

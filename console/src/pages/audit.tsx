@@ -74,12 +74,14 @@ export function AuditPage() {
   const query = useInfiniteQuery({
     queryKey: ['audit'],
     queryFn: ({ pageParam }) => fetchAudit(pageParam, pageSize),
-    initialPageParam: undefined as number | undefined,
-    getNextPageParam: (last) => (last.records.length < pageSize ? undefined : (last.next ?? last.records.at(-1)?.sequence)),
+    // From the end: what happened last is what one looks for first.
+    initialPageParam: 0,
+    getNextPageParam: (last) => last.next ?? undefined,
   })
   const pages = query.data?.pages
   const records = pages?.flatMap((page) => page.records) ?? []
-  const verified = pages?.every((page) => page.verified)
+  const verified = pages?.[0]?.verified
+  const broken = pages?.[0]?.broken
   return (
     <div className="page">
       <PageHead title="Audit" lead="Every change, by whom, in a chain in which no record can be altered, removed or reordered unseen.">
@@ -89,7 +91,8 @@ export function AuditPage() {
         <div className="problem" role="alert">
           <p className="problem-title">A record does not follow from the one before it.</p>
           <p>
-            Someone changed the log outside of the hub. Compare it with a backup: npx thingwall audit --verify names the first bad record.
+            Someone changed the log outside of the hub
+            {broken === undefined ? '' : `: record ${broken.sequence}, ${broken.reason}`}. Compare it with a backup.
           </p>
         </div>
       ) : null}

@@ -14,7 +14,9 @@ function FindingView({ finding }: { readonly finding: Finding }) {
         <Badge tone={finding.verdict === 'fail' ? 'bad' : finding.verdict === 'unknown' ? 'warn' : 'quiet'}>{finding.verdict}</Badge>{' '}
         {finding.subject.kind} <code>{finding.subject.id}</code>
       </p>
-      <Facts pairs={[...pair('Reason', finding.reason), ...pair('Observed', finding.observed), ...pair('Expected', finding.expected)]} />
+      <Facts
+        pairs={[...pair('Reason', finding.reason), ...pair('Observed', finding['observed']), ...pair('Expected', finding['expected'])]}
+      />
     </li>
   )
 }
@@ -27,24 +29,25 @@ function observed(value: unknown): readonly (readonly [string, string])[] {
   )
 }
 
+/** `listener mqtt`, or nothing. */
+function subjectText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return ''
+  return `${String(Reflect.get(value, 'kind'))} ${String(Reflect.get(value, 'id'))}`
+}
+
 function EvidenceView({ evidence }: { readonly evidence: Evidence }) {
+  const subject = subjectText(evidence['subject'])
   return (
     <li>
       <p>
         <code>{evidence.method}</code>
-        {evidence.subject === undefined ? null : (
-          <>
-            {' '}
-            {evidence.subject.kind} <code>{evidence.subject.id}</code>
-          </>
-        )}
-        {evidence.collectedAt === undefined ? null : <span className="quiet"> {dateTime(evidence.collectedAt)}</span>}
+        {subject === '' ? null : <> {subject}</>} <span className="quiet">{dateTime(evidence.collectedAt)}</span>
       </p>
       <Facts
         pairs={[
-          ...observed(evidence.observed),
-          ...pair('problem', evidence.problem),
-          ...pair('expected', evidence.expected),
+          ...observed(evidence['observed']),
+          ...pair('problem', evidence['problem']),
+          ...pair('expected', evidence['expected']),
           ...pair('assurance', evidence.assurance),
         ]}
       />
@@ -62,7 +65,7 @@ export function ControlBody({ control }: { readonly control: Control }) {
           ['Serves', control.serves.join(', ')],
           ...pair('Expected', control.expected),
           ...(control.verdict === 'pass' || control.verdict === 'na' ? [] : pair('Fix', control.fix)),
-          ...(control.capped === true ? [['Points', 'half: the evidence is weaker than a full pass asks for'] as const] : []),
+          ...(control.capped ? [['Points', 'half: the evidence is weaker than a full pass asks for'] as const] : []),
         ]}
       />
       {control.findings.length === 0 ? null : (

@@ -44,7 +44,7 @@ export function DeviceActions({ device, told }: { readonly device: Device; reado
     verb: 'Revoke',
     reason: true,
     act: async (reason) => {
-      const answer = await revokeDevice(id, reason === '' ? undefined : reason)
+      const answer = await revokeDevice(id, reason)
       tell(`Revoked ${plural(answer.certificates, 'certificate')}: ${receiptText(answer.receipt)}.`)
     },
   }
@@ -76,9 +76,12 @@ export function DeviceActions({ device, told }: { readonly device: Device; reado
           Enable
         </button>
       )}
-      <button type="button" className="button button-danger" onClick={() => setQuestion(revoke)}>
-        Revoke…
-      </button>
+      {/* A certificate of its own is not ours to revoke: disable the device, or take its thumbprint away. */}
+      {device.authentication.type === 'selfSigned' ? null : (
+        <button type="button" className="button button-danger" onClick={() => setQuestion(revoke)}>
+          Revoke…
+        </button>
+      )}
       <button type="button" className="button" onClick={() => setQuestion(remove)}>
         Delete…
       </button>

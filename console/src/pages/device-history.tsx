@@ -3,7 +3,7 @@ import { useMemo, useState } from 'react'
 import { useFacts } from '../api/facts.ts'
 import { explain, fetchTimeline } from '../api/hub.ts'
 import type { Decision, Fact } from '../api/types.ts'
-import { deniedAttempt, summaryOf, toneOf } from '../lib/facts.ts'
+import { type Attempt, deniedAttempt, summaryOf, toneOf } from '../lib/facts.ts'
 import { dateTime } from '../lib/format.ts'
 import { Badge, Empty, Panel, ProblemNote, Skeleton } from '../ui/parts.tsx'
 import { DecisionView } from './decision.tsx'
@@ -25,7 +25,7 @@ function TimelineRow({ fact }: { readonly fact: Fact }) {
   const [error, setError] = useState<unknown>(null)
   const [open, setOpen] = useState(false)
   const attempt = deniedAttempt(fact)
-  const ask = async (action: string, topic: string): Promise<void> => {
+  const ask = async ({ action, topic }: Attempt): Promise<void> => {
     setError(null)
     try {
       setDecision(await explain(fact.device ?? '', action, topic))
@@ -41,7 +41,7 @@ function TimelineRow({ fact }: { readonly fact: Fact }) {
         <span className="event-text">{summaryOf(fact)}</span>
         <span className="actions">
           {attempt === undefined || decision !== null ? null : (
-            <button type="button" className="button button-small" onClick={() => void ask(attempt.action, attempt.topic)}>
+            <button type="button" className="button button-small" onClick={() => void ask(attempt)}>
               Explain
             </button>
           )}
@@ -63,7 +63,7 @@ export function DeviceHistory({ device }: { readonly device: string }) {
   const query = useInfiniteQuery({
     queryKey: ['timeline', device],
     queryFn: ({ pageParam }) => fetchTimeline(device, pageParam, pageSize),
-    initialPageParam: undefined as number | string | undefined,
+    initialPageParam: undefined as number | undefined,
     getNextPageParam: (last) => (last.complete ? undefined : (last.next ?? undefined)),
     staleTime: 30_000,
   })

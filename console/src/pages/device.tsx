@@ -6,6 +6,7 @@ import type { Connection, Device } from '../api/types.ts'
 import { bytes, count, dateTime, fingerprint } from '../lib/format.ts'
 import { Badge, Dot, Empty, Facts, PageHead, Panel, ProblemNote, Skeleton } from '../ui/parts.tsx'
 import { Ago } from '../ui/time.tsx'
+import { ConnectHelp } from './connect.tsx'
 import { DeviceActions } from './device-actions.tsx'
 import { CertificatePanel } from './device-certificates.tsx'
 import { DeviceHistory } from './device-history.tsx'
@@ -113,6 +114,14 @@ export function DevicePage() {
         <ConnectionPanel connections={detail.connections} />
       </div>
       <DeviceHistory device={id} />
+      <Panel title="Connect">
+        <details className="more">
+          <summary>Host, ports and programs</summary>
+          <div className="form">
+            <ConnectHelp device={id} connection={detail.connection} />
+          </div>
+        </details>
+      </Panel>
     </div>
   )
 }

@@ -2,22 +2,21 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { explain } from '../api/hub.ts'
+import { actions } from '../lib/facts.ts'
 import { Empty, PageHead, ProblemNote, Skeleton } from '../ui/parts.tsx'
 import { DecisionView } from './decision.tsx'
-
-const actions = ['publish', 'subscribe', 'connect'] as const
 
 /** Asks the decision engine that also answers devices: may this device do this, and which rule says so. */
 export function ExplainPage() {
   const asked = useSearch({ from: '/app/explain' })
   const navigate = useNavigate({ from: '/explain' })
   const [device, setDevice] = useState(asked.device ?? '')
-  const [action, setAction] = useState(actions.find((each) => each === asked.action) ?? 'publish')
+  const [action, setAction] = useState(asked.action ?? 'publish')
   const [topic, setTopic] = useState(asked.topic ?? '')
   const complete = asked.device !== undefined && asked.action !== undefined && (asked.action === 'connect' || asked.topic !== undefined)
   const query = useQuery({
     queryKey: ['explain', asked.device, asked.action, asked.topic],
-    queryFn: () => explain(asked.device ?? '', asked.action ?? '', asked.topic ?? ''),
+    queryFn: () => explain(asked.device ?? '', asked.action ?? 'publish', asked.topic),
     enabled: complete,
     staleTime: 0,
   })
