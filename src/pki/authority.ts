@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Instant, type Random, type Result, instant, ok, refuse } from '#base'
+import { type Instant, type Random, type Result, instant, isoTime, ok, refuse } from '#base'
 import { type Certificate, encodePem, keyIdentifier, parseCertificate } from '#wire/x509'
 import type { Inventory } from './inventory.ts'
 import { Issuer, type IssuerIdentity, subjectOf } from './issuer.ts'
@@ -73,14 +73,17 @@ export async function openAuthorities(foundry: Foundry): Promise<Result<Authorit
   return ok({ root: anchor.certificate, issuers, devices: devices.value, servers: servers.value })
 }
 
-/** Whether two thirds of a validity are over. */
+/** Whether two thirds of a validity are over. Also when it lies in the future: then it was made while the clock was wrong. */
 export function isDue(validity: { readonly notBefore: Instant; readonly notAfter: Instant }, now: Instant): boolean {
-  return now >= validity.notBefore + (validity.notAfter - validity.notBefore) * limits.renewAfter
+  return now < validity.notBefore || now >= validity.notBefore + (validity.notAfter - validity.notBefore) * limits.renewAfter
 }
 
 type Kept = { readonly certificate: Certificate; readonly serial: string; readonly sealedKey: Buffer }
 
-/** The newest certificate of a role, its key still sealed. */
+/**
+ * The newest certificate of a role, its key still sealed. Of issuers, those from the future do not count: they were made while the clock
+ * ran ahead, and would make every leaf "not yet valid" once it is right again.
+ */
 export async function newest({ ports }: Foundry, role: Role): Promise<Result<Kept | undefined>> {
   const rows = await ports.store.query('SELECT serial, certificate, sealed_key FROM pki_keyring WHERE role = ?', role)
   let best: Kept | undefined
@@ -92,6 +95,7 @@ export async function newest({ ports }: Foundry, role: Role): Promise<Result<Kep
         'A certificate of this hub is damaged in the store. Restore the store from its backup.',
         read.error.message,
       )
+    if (role.endsWith('issuer') && read.value.notBefore > ports.clock.now()) continue
     if (!best || read.value.notAfter > best.certificate.notAfter)
       best = { certificate: read.value, serial: textOf(row, 'serial'), sealedKey: bytesOf(row, 'sealed_key') }
   }
@@ -107,18 +111,12 @@ function purposeOf(role: Role, serial: string): string {
   return `pki/${role}/${serial}`
 }
 
-/** Runs `work` with an authority whose key is in memory for that time only. */
-async function withIssuer<T>(
-  foundry: Foundry,
-  role: Role,
-  kept: Kept,
-  makes: readonly ProfileName[],
-  work: (issuer: Issuer) => Promise<Result<T>>,
-): Promise<Result<T>> {
-  const key = openKey(foundry, role, kept)
+/** Runs `work` with the root, whose key is in memory for that time only. */
+async function withRoot<T>(foundry: Foundry, kept: Kept, work: (issuer: Issuer) => Promise<Result<T>>): Promise<Result<T>> {
+  const key = openKey(foundry, 'root', kept)
   if (!key.ok) return key
   using secret = key.value
-  return await work(new Issuer(identityOf(kept.certificate, makes), signingKey(secret)))
+  return await work(new Issuer(identityOf(kept.certificate, ['device-issuer', 'server-issuer']), signingKey(secret)))
 }
 
 function identityOf(certificate: Certificate, makes: readonly ProfileName[]): IssuerIdentity {
@@ -127,11 +125,17 @@ function identityOf(certificate: Certificate, makes: readonly ProfileName[]): Is
 }
 
 async function makeRoot(foundry: Foundry): Promise<Result<void>> {
+  const now = foundry.ports.clock.now()
+  if (now < limits.earliestClock)
+    return refuse(
+      'pki/clock-wrong',
+      `The clock of this machine says ${isoTime(now).slice(0, 10)}. Set it before the first start: the root is made only once.`,
+    )
   const pair = await makeKeyPair()
   using privateKey = pair.privateKey
   // A few random letters, so that one client can trust two hubs and tell their roots apart.
   const commonName = `Thingwall Root ${foundry.ports.random.bytes(4).toString('hex')}`
-  const validity = validityFrom(foundry.ports.clock.now(), profiles.root.defaultLifetimeMs)
+  const validity = validityFrom(now, profiles.root.defaultLifetimeMs)
   const identity = {
     ...validity,
     subject: subjectOf('root', commonName),
@@ -151,7 +155,7 @@ async function openIssuer(
   let kept = await newest(foundry, role)
   if (!kept.ok) return kept
   if (!kept.value || isDue(kept.value.certificate, now)) {
-    const made = await withIssuer(foundry, 'root', root, ['device-issuer', 'server-issuer'], async (issuer) => {
+    const made = await withRoot(foundry, root, async (issuer) => {
       const pair = await makeKeyPair()
       using _private = pair.privateKey
       const title = role === 'device-issuer' ? 'Thingwall Devices' : 'Thingwall Servers'

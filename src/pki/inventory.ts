@@ -3,7 +3,7 @@ import { type DeviceId, type Grant, type Instant, type Result, instant, ok, refu
 import type { Statement } from '#store'
 import { type Linted, type Reserved, reserved } from './issuer.ts'
 import type { Audited, PkiPorts } from './ports.ts'
-import { type CertificateRecord, type RevocationReason, numberOf, recordOf, textOf } from './row.ts'
+import { type CertificateRecord, type RevocationReason, bytesOf, numberOf, recordOf, textOf } from './row.ts'
 
 /*
  * Theory of operation. A serial number is on disk, audited, before anything is signed under it: there is no certificate of ours
@@ -122,10 +122,10 @@ export class Inventory {
     return rows.map(recordOf)
   }
 
-  /** The DER of a certificate that was handed out. */
-  async bySerial(serial: string): Promise<CertificateRecord | undefined> {
+  /** The record of a serial and the certificate's DER, which is undefined when it was never handed out. */
+  async bySerial(serial: string): Promise<{ readonly record: CertificateRecord; readonly der: Buffer | undefined } | undefined> {
     const [row] = await this.#ports.store.query('SELECT * FROM pki_certificate WHERE serial = ?', serial)
-    return row && recordOf(row)
+    return row && { record: recordOf(row), der: row['der'] === null ? undefined : bytesOf(row, 'der') }
   }
 
   /** All records after a serial, in the order of serials. */

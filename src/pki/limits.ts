@@ -9,6 +9,8 @@ export const limits = {
    * just corrected, run behind; a certificate that is "not yet valid" to its own user is the commonest failed first connect.
    */
   backdateMs: hourMs,
+  /** A clock before this is not set: a root made under it would have expired before it was needed. */
+  earliestClock: Date.UTC(2025, 0, 1),
   /** Live shares after which something is renewed: two thirds, so that a third remains for trouble. */
   renewAfter: 2 / 3,
   /** How often the hub looks whether something of its own is due. */

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { type DeviceId, type Result, Secret, parseDeviceId } from '#base'
 import { decodePem } from '#wire/x509'
 import { systemGrant } from '#access'
+import { FakeClock } from '../../test/fake-clock.ts'
 import { mayIssue, openGround, openThrowawayPki, temporaryDirectory } from '../../test/throwaway-pki.ts'
 import type { ServerCertificate } from './index.ts'
 import { openPki } from './index.ts'
@@ -389,6 +390,71 @@ test('issuers renew beside the old ones, which still vouch for what they signed'
   assert(oldIssuer && youngIssuer && !oldIssuer.equals(youngIssuer), 'a new issuer signs')
   const alone = (pem: string) => codeOf(pki.verifyDeviceChain(ders(pem).slice(0, 1), ground.clock.now()))
   assert.deepEqual([alone(old.certificatePem), alone(young.certificatePem)], ['accepted', 'accepted'])
+})
+
+test('a clock that ran ahead and was set right again does not leave certificates from the future', async () => {
+  await using world = await setUp()
+  const { pki, ground } = world
+  const start = ground.clock.now()
+  ground.clock.jump(start + 4 * 366 * day)
+  value(await pki.renewServerIfDue(ground.clock.now()))
+  value(await pki.issueDevice(mayIssue, { deviceId: device('pump-1'), generate: true }))
+  ground.clock.jump(start + day)
+  assert.equal(value(await pki.renewServerIfDue(ground.clock.now())), true)
+  const issued = value(await pki.issueDevice(mayIssue, { deviceId: device('pump-2'), generate: true }))
+  assert.equal(codeOf(pki.verifyDeviceChain(ders(issued.certificatePem), ground.clock.now())), 'accepted')
+  assert(pki.serverCertificate().notBefore <= ground.clock.now())
+})
+
+test('does not make a root while the clock is not set', async () => {
+  await using directory = await temporaryDirectory()
+  await using ground = await openGround(directory.path, new FakeClock(0))
+  assert.equal(codeOf(await openPki({ names: [], addresses: [] }, ground.ports, new AbortController().signal)), 'pki/clock-wrong')
+})
+
+test('a first run cut short at any commit is taken up again by the next', async () => {
+  for (let cut = 1; ; cut++) {
+    await using directory = await temporaryDirectory()
+    await using ground = await openGround(directory.path)
+    const { ports } = ground
+    let commits = 0
+    const guard = () => {
+      if (++commits === cut) throw new Error('power cut')
+    }
+    const opened = await openPki(
+      { names: ['hub.example'], addresses: [] },
+      {
+        ...ports,
+        commit: async (...all) => (guard(), ports.commit(...all)),
+        store: { query: (...all) => ports.store.query(...all), commit: async (all) => (guard(), ports.store.commit(all)) },
+      },
+      new AbortController().signal,
+    ).catch((error: unknown) => error)
+    if (commits < cut) {
+      assert(cut > 8, 'every commit of a first run was cut once')
+      return
+    }
+    assert(opened instanceof Error)
+    await using pki = await openThrowawayPki(ports)
+    const issued = value(await pki.issueDevice(mayIssue, { deviceId: device('pump-1'), generate: true }))
+    assert.equal(codeOf(pki.verifyDeviceChain(ders(issued.certificatePem), ground.clock.now())), 'accepted')
+    const [roots] = await ports.store.query(`SELECT count(*) AS n FROM pki_keyring WHERE role = 'root'`)
+    assert.equal(roots?.['n'], 1)
+  }
+})
+
+test('a certificate is found by its serial, with its PEM once it was handed out', async () => {
+  await using world = await setUp()
+  const issued = value(await world.pki.issueDevice(mayIssue, { deviceId: device('pump-1'), generate: true }))
+  const found = value(await world.pki.certificate(mayRead, issued.serial))
+  assert.equal(found.record.fingerprintSha256, issued.fingerprintSha256)
+  assert(issued.certificatePem.startsWith(found.pem ?? '-'))
+  assert.equal(codeOf(await world.pki.certificate(mayRead, 'ff')), 'pki/unknown-serial')
+  const all = await world.pki.inventory(systemGrant('check.run', 'hub'), '', 100)
+  assert.deepEqual(
+    all.map(({ profile }) => profile).toSorted((a, b) => a.localeCompare(b)),
+    ['device', 'device-issuer', 'root', 'server', 'server-issuer'],
+  )
 })
 
 test('no private key lies readable in the store, and a foreign vault opens none', async () => {

@@ -1,5 +1,6 @@
 import type { DeviceId, Grant, Instant, Result } from '#base'
-import { ok } from '#base'
+import { ok, refuse } from '#base'
+import { encodePem } from '#wire/x509'
 import { type Authorities, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
 import { DeviceChains, type VerifiedLeaf } from './device-chain.ts'
 import { Inventory, type Revocation } from './inventory.ts'
@@ -138,6 +139,16 @@ export class Pki implements AsyncDisposable {
   /** Every certificate of a device, newest first, revoked and expired ones included. */
   certificatesOf(_grant: Grant<'device.read'>, device: DeviceId): Promise<readonly CertificateRecord[]> {
     return this.#foundry.inventory.ofDevice(device)
+  }
+
+  /** One certificate that we made, by serial; its PEM (leaf alone) once it was handed out. `pki/unknown-serial` for none of ours. */
+  async certificate(
+    _grant: Grant<'device.read'>,
+    serial: string,
+  ): Promise<Result<{ readonly record: CertificateRecord; readonly pem: string | undefined }>> {
+    const found = await this.#foundry.inventory.bySerial(serial)
+    if (!found) return refuse('pki/unknown-serial', 'No certificate of this hub has this serial number.', serial)
+    return ok({ record: found.record, pem: found.der && encodePem('CERTIFICATE', found.der) })
   }
 
   /** The inventory in pages of at most 1,000, by serial, beginning after `after` (`''` for the first). */

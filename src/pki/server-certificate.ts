@@ -1,10 +1,9 @@
 import { type Instant, type Result, Secret, ok, refuse } from '#base'
-import type { GeneralName } from '#wire/x509'
+import { type GeneralName, formatAddress, parseAddress } from '#wire/x509'
 import { type Authority, type Foundry, fingerprintOf, isDue, makeOwn, newest, openKey, pemOf, validityFrom } from './authority.ts'
 import { makeKeyPair, privateKeyPem } from './key-pair.ts'
 import { limits } from './limits.ts'
 import { profiles } from './profile.ts'
-import { parseAddress, formatAddress } from '#wire/x509'
 
 /** What the listeners serve. */
 export type ServerCertificate = {

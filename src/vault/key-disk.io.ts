@@ -9,7 +9,8 @@ const posix = process.platform !== 'win32'
 /** The host's disk. */
 export const keyDisk: KeyDisk = {
   async read(path) {
-    const file = await open(path, constants.O_RDONLY).catch((error: unknown) => unlessMissing(error))
+    // Without waiting: a pipe in the place of the file must not hold up the start.
+    const file = await open(path, constants.O_RDONLY | (posix ? constants.O_NONBLOCK : 0)).catch((error: unknown) => unlessMissing(error))
     if (!file) return undefined
     try {
       // Asked of the open file, not of the path: what is judged is what is read.

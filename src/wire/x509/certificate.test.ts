@@ -190,6 +190,12 @@ for (const [what, extension] of [
     assert.equal(read.ok ? 'accepted' : read.error.code, 'x509/malformed')
   })
 
+test('refuses a certificate with the same extension twice [RFC 5280 4.2]', () => {
+  const once = raw('3009 06032a0304 0402 0500')
+  const read = parseCertificate(build([once, once]))
+  assert.equal(read.ok ? 'accepted' : read.error.code, 'x509/malformed')
+})
+
 test('refuses an unknown critical extension and passes over an unknown uncritical one [RFC 5280 4.2]', () => {
   const critical = parseCertificate(build([raw('300c 06032a0304 0101ff 0402 0500')]))
   assert.equal(critical.ok ? 'accepted' : critical.error.code, 'x509/unknown-critical-extension')
