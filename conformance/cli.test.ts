@@ -56,6 +56,14 @@ describe('the thingwall command and a running hub', () => {
     assert.deepEqual([again.code, existsSync(at('elsewhere'))], [5, false])
   })
 
+  test('the Node.js program that it prints runs as it stands', async () => {
+    const added = await hub.command('device', 'add', 'node-1', '--out', folder, '--sdk', 'node')
+    assert.equal(added.code, 0, added.stderr)
+    execFileSync(process.execPath, ['--input-type=module'], { input: added.stdout, cwd: join(main, '..', '..', '..'), stdio: 'pipe' })
+    const [fact] = await hub.watched('start', '--kind', 'telemetry', '--device', 'node-1')
+    assert.equal(fact?.body, '{"temperature":21.5}')
+  })
+
   test('a device for a key of its own, by signing request and by thumbprint', async () => {
     execFileSync(
       'openssl',

@@ -87,7 +87,7 @@ export const checkReport = object({
       control: text,
       title: text,
       severity: maybe(text),
-      recommendation: maybe(text),
+      fix: maybe(text),
       verdict: text,
       reason: text,
       findings: maybe(list(anything)),

@@ -1,12 +1,12 @@
 /** One server-sent event (HTML Living Standard 9.2). `id` is the last one seen on the stream. */
 export type SseEvent = { readonly id: string; readonly event: string; readonly data: string }
 
-/** Longest line taken, in characters: the largest fact is 256 KiB of payload in base64 and its properties. */
-const maxLineLength = 1024 * 1024
+/** Longest line taken, in characters: a payload of 256 KiB in which JSON must escape every byte has six times that, and there are properties. */
+const maxLineLength = 4 * 1024 * 1024
 
 /**
  * Cuts a byte stream into server-sent events, however the network cut the bytes (HTML Living Standard 9.2.6). Comments (heartbeats) vanish.
- * Throws RangeError on a line longer than 1 MiB, for a stream without an end must not fill memory.
+ * Throws RangeError on a line longer than 4 MiB, for a stream without an end must not fill memory.
  */
 export class SseReader {
   readonly #decoder = new TextDecoder('utf-8')
@@ -27,7 +27,7 @@ export class SseReader {
       start = end.next
     }
     this.#rest = this.#rest.slice(start)
-    if (this.#rest.length > maxLineLength) throw new RangeError('a line of the event stream is longer than 1 MiB')
+    if (this.#rest.length > maxLineLength) throw new RangeError('a line of the event stream is longer than 4 MiB')
     return events
   }
 

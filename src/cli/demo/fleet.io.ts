@@ -36,7 +36,8 @@ export async function loadSdk(): Promise<Result<Sdk, Problem>> {
   process.noDeprecation = true
   try {
     const [device, mqtt] = await Promise.all([import('azure-iot-device'), import('azure-iot-device-mqtt')])
-    return ok({ Client: device.Client, Message: device.Message, Mqtt: mqtt.Mqtt })
+    // Node finds only some names of these older modules; all of them are on the default export.
+    return ok({ Client: device.default.Client, Message: device.default.Message, Mqtt: mqtt.default.Mqtt })
   } catch (error) {
     if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') throw error
     return stop(

@@ -16,6 +16,6 @@ test('telemetry is JSON of plausible numbers, the same for the same moment, diff
 })
 
 test('a hot device says so in a property, sooner or later', () => {
-  const alerts = Array.from({ length: 200 }, (_, second) => reading(0, second).properties['alert'])
-  assert.ok(alerts.includes('hot') && alerts.includes(undefined))
+  const alerts = new Set(Array.from({ length: 200 }, (_, second) => reading(0, second).properties['alert']))
+  assert.ok(alerts.has('hot') && alerts.has(undefined))
 })

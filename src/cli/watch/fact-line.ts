@@ -1,5 +1,6 @@
-import { type Line, type Piece, type Style, plainJson, styled } from '../line.ts'
+import { type Line, type Style, styled } from '../line.ts'
 import { cut } from '../table.ts'
+import { type Members, longText, shortText, textOf } from './fact-text.ts'
 
 const colours: ReadonlyMap<string, Style> = new Map<string, Style>([
   ['telemetry', 'cyan'],
@@ -7,63 +8,26 @@ const colours: ReadonlyMap<string, Style> = new Map<string, Style>([
   ['disconnected', 'dim'],
   ['denied', 'red'],
   ['refused', 'red'],
+  ['revoked', 'red'],
   ['finding', 'yellow'],
   ['damaged', 'magenta'],
+  ['journal-damage', 'magenta'],
   ['gap', 'magenta'],
 ])
 
-const common = new Set(['offset', 'time', 'kind', 'device', 'topic', 'properties', 'system', 'body', 'bodyBase64'])
-
-/** One fact on one line: time, kind, device, and as much of the rest as `columns` leave room for. */
-export function factLine(fact: ReadonlyMap<string, unknown>, columns: number): Line {
+/** One fact on one line: time of day (UTC), kind, device, and as much of the rest as `columns` leave room for. */
+export function factLine(fact: Members, columns: number): Line {
   const kind = textOf(fact.get('kind'))
-  const device = textOf(fact.get('device')) || '-'
   const time = textOf(fact.get('time'))
     .replace(/^\d{4}-\d{2}-\d{2}T/, '')
     .replace(/Z$/, '')
-  const head = [time.padEnd(12), kind.padEnd(12), device.padEnd(16)]
-  const room = Math.max(20, columns - head.join(' ').length - 2)
-  const pieces: Piece[] = [
-    styled('dim', head[0] ?? ''),
-    ' ',
-    styled(colours.get(kind) ?? 'blue', head[1] ?? ''),
-    ' ',
-    styled('bold', head[2] ?? ''),
-    ' ',
-  ]
-  return [...pieces, cut(restOf(fact, kind), room)]
+    .padEnd(12)
+  const [what, who] = [kind.padEnd(14), (textOf(fact.get('device')) || '-').padEnd(16)]
+  const room = Math.max(20, columns - time.length - what.length - who.length - 4)
+  return [styled('dim', time), ' ', styled(colours.get(kind) ?? 'blue', what), ' ', styled('bold', who), ' ', cut(shortText(fact), room)]
 }
 
-/** The same for a program: offset, time, kind, device, topic and the rest, one cell each. */
-export function factCells(fact: ReadonlyMap<string, unknown>): readonly string[] {
-  const kind = textOf(fact.get('kind'))
-  return [...['offset', 'time', 'kind', 'device', 'topic'].map((name) => textOf(fact.get(name)) || '-'), restOf(fact, kind)]
-}
-
-function restOf(fact: ReadonlyMap<string, unknown>, kind: string): string {
-  const body = fact.get('body')
-  const base64 = fact.get('bodyBase64')
-  const payload =
-    typeof body === 'string'
-      ? body
-      : typeof base64 === 'string'
-        ? `${Math.floor((base64.replace(/=+$/, '').length * 3) / 4)} bytes`
-        : undefined
-  const properties = fact.get('properties')
-  const named =
-    typeof properties === 'object' && properties !== null
-      ? Object.entries(properties).map(([name, value]) => `${name}=${textOf(value)}`)
-      : []
-  if (kind === 'telemetry') return [payload ?? '', ...named].filter((part) => part !== '').join('  ')
-  const topic = textOf(fact.get('topic'))
-  const others = [...fact]
-    .filter(([name, value]) => !common.has(name) && value !== null && value !== undefined)
-    .map(([name, value]) => `${name}=${textOf(value)}`)
-  return [topic, ...others, payload ?? ''].filter((part) => part !== '').join('  ')
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value
-  if (value === undefined || value === null) return ''
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : plainJson(value)
+/** The same for a program: offset, time, kind, device, topic and all the rest, one cell each. */
+export function factCells(fact: Members): readonly string[] {
+  return [...['offset', 'time', 'kind', 'device', 'topic'].map((name) => textOf(fact.get(name)) || '-'), longText(fact)]
 }
