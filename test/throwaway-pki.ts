@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemGrant } from '#access'
 import { auditMigrations, openAudit } from '#audit'
-import { systemRandom } from '#base'
+import { type DeviceId, type Result, parseDeviceId, systemRandom } from '#base'
 import { type PkiConfig, type PkiPorts, openPki, pkiMigrations } from '#pki'
 import { type Store, openStore } from '#store'
+import { decodePem } from '#wire/x509'
 import { keyDisk, openVault } from '#vault'
 import { FakeClock } from './fake-clock.ts'
 
@@ -61,4 +62,42 @@ export async function openThrowawayPki(ports: PkiPorts, config: PkiConfig = { na
   const pki = await openPki(config, ports, new AbortController().signal)
   if (!pki.ok) throw new Error(pki.error.message)
   return pki.value
+}
+
+/** A temporary directory with a PKI on real ground in it. */
+export async function setUpPki() {
+  const directory = await temporaryDirectory()
+  const ground = await openGround(directory.path)
+  const pki = await openThrowawayPki(ground.ports)
+  return {
+    ground,
+    pki,
+    at: (name: string) => join(directory.path, name),
+    async [Symbol.asyncDispose]() {
+      await pki[Symbol.asyncDispose]()
+      await ground[Symbol.asyncDispose]()
+      await directory[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A device id that must be one. */
+export function device(text: string): DeviceId {
+  return value(parseDeviceId(text))
+}
+
+/** The value of a yes; throws for a no. */
+export function value<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`${result.error.code}: ${result.error.message}`)
+  return result.value
+}
+
+/** `accepted`, or the code of the refusal. */
+export function codeOf(result: Result<unknown>): string {
+  return result.ok ? 'accepted' : result.error.code
+}
+
+/** The DER certificates of a PEM text. */
+export function dersOf(pem: string): Buffer[] {
+  return [...value(decodePem('CERTIFICATE', pem))]
 }

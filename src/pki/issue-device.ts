@@ -54,29 +54,38 @@ async function issueBatch(
   const wanted = await Promise.all(requests.map(keyFor))
   const keys = wanted.flatMap((one) => (one.ok && !one.value.privateKey ? [keySha256(one.value.publicKey.der)] : []))
   const owners = new Map(await inventory.ownersOf(keys))
-  const out: Result<Issued>[] = []
+  const answers = new Map<number, Result<Issued>>()
   const drafts: Draft[] = []
   for (const [at, request] of requests.entries()) {
     const draft = draftOf(workshop, at, request, wanted[at], owners)
-    out.push(draft.ok ? unfinished : draft)
     if (draft.ok) drafts.push(draft.value)
+    else answers.set(at, draft)
   }
-  if (drafts.length === 0) return out
-  const recorded = await inventory.reserve(
+  const made = drafts.length === 0 ? ok([]) : await makeAll(workshop, grant, drafts)
+  for (const [n, { at, privateKey }] of drafts.entries()) {
+    const issued = made.ok ? made.value[n] : undefined
+    if (issued) answers.set(at, ok(issued))
+    else if (!made.ok) answers.set(at, made)
+    privateKey?.[Symbol.dispose]()
+  }
+  return requests.map((_request, at) => {
+    const answer = answers.get(at)
+    if (!answer) throw new Error('bug: a request without an answer')
+    return answer
+  })
+}
+
+async function makeAll(
+  workshop: Workshop,
+  grant: Grant<'certificate.issue'>,
+  drafts: readonly Draft[],
+): Promise<Result<readonly Issued[]>> {
+  const recorded = await workshop.inventory.reserve(
     grant,
     drafts.map(({ planned }) => planned),
   )
-  const made = recorded.ok ? await signAll(workshop, drafts, recorded.value) : recorded
-  for (const [n, draft] of drafts.entries()) {
-    const issued = made.ok ? made.value[n] : undefined
-    if (issued) out[draft.at] = ok(issued)
-    else if (!made.ok) out[draft.at] = made
-    draft.privateKey?.[Symbol.dispose]()
-  }
-  return out
+  return recorded.ok ? await signAll(workshop, drafts, recorded.value) : recorded
 }
-
-const unfinished = refuse('pki/unfinished', 'The certificate was not made.')
 
 function draftOf(
   { ports, authority }: Workshop,
