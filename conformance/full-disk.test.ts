@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -31,6 +31,27 @@ function smallDisk(): (Disposable & { readonly directory: string }) | undefined 
   }
 }
 
+/** Takes the last free byte. */
+function fillUp(file: string): void {
+  const handle = openSync(file, 'w')
+  try {
+    for (const size of [64 * 1024, 4 * 1024, 1]) writeUntilFull(handle, Buffer.alloc(size))
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function writeUntilFull(handle: number, chunk: Buffer): void {
+  for (;;) {
+    try {
+      writeSync(handle, chunk)
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return
+      throw error
+    }
+  }
+}
+
 test(
   'a full disk: no acknowledgement, a clear state, and recovery without a restart when space returns',
   { timeout: 180_000 },
@@ -54,10 +75,19 @@ test(
     assert.equal(publishers.acknowledged.length, acknowledged, 'nothing is acknowledged while the disk is full')
     assert.ok(publishers.inFlight > 0, 'and clients are waiting')
     const { text: metrics } = await hub.api('GET', '/metrics')
-    assert.match(metrics, /^thingwall_journal_[a-z_]*(state|full|healthy|failing)[^\n]*$/m, 'metrics say so too')
+    assert.match(metrics, /^thingwall_journal_state\{state="full"\} 1$/m, 'metrics say so too')
+    assert.match(metrics, /^thingwall_healthy 0$/m)
 
+    const rest = join(disk.directory, '..', 'rest')
+    fillUp(rest)
+    const late = await hub.api('POST', '/api/v1/devices', { id: 'late' })
+    assert.ok(late.status >= 500, `a change that cannot be stored is refused, not ${late.status}`)
+    assert.match(late.text, /"code"/, 'with a code')
+
+    unlinkSync(rest)
     unlinkSync(ballast)
     await until('the hub is well again', 60_000, async () => (await hub.api('GET', '/healthz')).status === 200)
+    assert.equal((await hub.api('POST', '/api/v1/devices', { id: 'late' })).status, 201, 'changes are taken again')
     await until('acknowledgements go on', 30_000, () => publishers.acknowledged.length > acknowledged)
     publishers.pause()
     await until('everything in flight is acknowledged', 30_000, () => publishers.inFlight === 0)

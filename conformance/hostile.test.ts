@@ -20,14 +20,16 @@ describe('hostile bytes', () => {
     device = await hub.addDevice('suspect')
     pid = hub.pid
   })
-  after(() => hub[Symbol.asyncDispose]())
   /** Whatever the test before did, the same process still serves. */
   const alive = async (): Promise<void> => {
     assert.equal(hub.pid, pid)
     assert.equal((await hub.api('GET', '/healthz')).status, 200)
   }
   beforeEach(alive)
-  after(alive)
+  after(async () => {
+    await alive()
+    await hub[Symbol.asyncDispose]()
+  })
 
   const pair = () => ({ cert: device.cert, key: device.key })
 
