@@ -86,7 +86,7 @@ test('the server certificate renews at two thirds of its life, by itself, with a
   const heard: ServerCertificate[] = []
   const renewed = new Promise<void>((resolve) => pki.onServerCertificate((certificate) => (heard.push(certificate), resolve())))
   assert.equal(value(await pki.renewServerIfDue(ground.clock.now())), false)
-  ground.clock.advance(59 * day)
+  ground.clock.jump(ground.clock.now() + 59 * day)
   assert.equal(value(await pki.renewServerIfDue(ground.clock.now())), false)
   ground.clock.advance(day + 600_000)
   await renewed
@@ -110,7 +110,8 @@ test('a renewal that fails is told, the old certificate stays, and the next one 
   })
   const before = pki.serverCertificate()
   broken = true
-  clock.advance(61 * day)
+  clock.jump(clock.now() + 61 * day)
+  clock.advance(600_000)
   await assert.rejects(pki.renewServerIfDue(clock.now()), /disk full/)
   assert.equal(pki.serverCertificate(), before)
   assert(troubles.length > 0)
@@ -122,9 +123,9 @@ test('a renewal that fails is told, the old certificate stays, and the next one 
 test('issuers renew beside the old ones, which still vouch for what they signed', async () => {
   await using world = await setUpPki()
   const { pki, ground } = world
-  ground.clock.advance(3 * 365 * day)
+  ground.clock.jump(ground.clock.now() + 3 * 365 * day)
   const old = value(await pki.issueDevice(mayIssue, { deviceId: device('pump-1'), generate: true, lifetimeMs: 397 * day }))
-  ground.clock.advance(130 * day)
+  ground.clock.jump(ground.clock.now() + 130 * day)
   value(await pki.renewServerIfDue(ground.clock.now()))
   const young = value(await pki.issueDevice(mayIssue, { deviceId: device('pump-2'), generate: true }))
   const [, oldIssuer] = dersOf(old.certificatePem)

@@ -1,4 +1,4 @@
-import { type Instant, type Result, Secret, ok, refuse } from '#base'
+import { type Instant, type Result, Secret, ok } from '#base'
 import { type GeneralName, formatAddress, parseAddress } from '#wire/x509'
 import { type Authority, type Foundry, fingerprintOf, isDue, makeOwn, newest, openKey, pemOf, validityFrom } from './authority.ts'
 import { makeKeyPair, privateKeyPem } from './key-pair.ts'
@@ -70,7 +70,6 @@ export async function issueServerCertificate(
   if (!made.ok) return made
   const opened = await currentServerCertificate(foundry, authority, names, now)
   if (!opened.ok) return opened
-  return opened.value
-    ? ok(opened.value)
-    : refuse('pki/server-certificate-missing', 'The server certificate that was just made cannot be found.')
+  if (!opened.value) throw new Error('bug: the server certificate was made but is not there')
+  return ok(opened.value)
 }
