@@ -50,6 +50,16 @@ test('help is found by every road, on stdout with exit 0, and half a command get
   assert.deepEqual(await runCommand(['help', 'device', 'add']), direct)
   assert.deepEqual([direct.code, direct.stderr], [0, ''])
   assert.equal((await runCommand([])).code, 0)
+  for (const words of [
+    ['help', 'nonsense'],
+    ['device', 'nonsense', '--help'],
+    ['--data', 'x', 'nonsense', '-h'],
+  ]) {
+    const { code, stdout, stderr } = await runCommand(words)
+    assert.deepEqual([code, stdout], [2, ''])
+    assert.match(stderr, /Unknown command 'nonsense'/)
+  }
+  assert.equal((await runCommand(['--data', 'x', 'device', 'show', 'any', '--help'])).code, 0)
   const half = await runCommand(['device'])
   assert.deepEqual([half.code, half.stdout], [2, ''])
   assert.match(half.stderr, /Usage: thingwall device/)

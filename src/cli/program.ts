@@ -33,6 +33,8 @@ export function readCommandLine(tree: CommandSpec, version: string, argv: readon
   for (const option of globalOptions) program.addOption(commanderOption(option))
   // `help device add` is `device add --help`; commander's own help command reaches one level only.
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv]
+  const stranger = words.includes('--help') || words.includes('-h') ? unknownWord(tree, words) : undefined
+  if (stranger !== undefined) return { kind: 'usage', problem: usageProblem(`error: unknown command '${stranger}'`, pathOf(tree, words)) }
   try {
     program.parse(words.length === 0 ? ['--help'] : words, { from: 'user' })
   } catch (error) {
@@ -129,6 +131,21 @@ function optionValues(values: Readonly<Record<string, unknown>>, specs: readonly
     else if (Array.isArray(value)) read.set(spec.flag, wordsOf(value))
   }
   return read
+}
+
+/** The first word that should name a command and does not. Commander gives the help of the group instead, as if all were well. */
+function unknownWord(tree: CommandSpec, words: readonly string[]): string | undefined {
+  const withValue = new Set<string>(globalOptions.filter((option) => option.takes !== undefined).map((option) => option.flag))
+  let at: CommandSpec = tree
+  for (let i = 0; i < words.length && at.commands !== undefined; i++) {
+    const word = words[i] ?? ''
+    if (withValue.has(word)) i++
+    if (word.startsWith('-')) continue
+    const next = at.commands.find((child) => child.name === word || child.aliases?.includes(word))
+    if (next === undefined) return word
+    at = next
+  }
+  return undefined
 }
 
 /** The longest run of words from the start that names a command. */

@@ -188,7 +188,7 @@ export const tree: CommandSpec = {
     {
       name: 'bench',
       summary: 'Measure this hub against other brokers (in a clone)',
-      arguments: [{ name: 'arguments', help: 'passed on', optional: true, many: true }],
+      arguments: [{ name: 'arguments', help: 'passed on; options after --', optional: true, many: true }],
       examples: [['thingwall bench', 'the whole of it']],
       load: async () => (await import('./commands/bench.io.ts')).bench,
     },

@@ -142,7 +142,7 @@ function health({ hub, health: found }: Facts): readonly Finding[] {
       {
         name,
         verdict: 'fail',
-        what: 'no hub has run with this data directory',
+        what: 'no hub runs with this data directory',
         why: 'hub.json is missing.',
         fix: 'start one with "npm start" (or "thingwall start").',
       },
