@@ -55,8 +55,8 @@ test('a device is added in the browser, and the downloaded key really connects',
 test('many devices are added with progress, and all keys come in one archive', async () => {
   const page = await stage.signedIn('/add', { acceptDownloads: true })
   await page.getByRole('tab', { name: 'Many devices' }).click()
-  await page.getByLabel('Prefix').fill('bulk-')
-  await page.getByLabel('How many').fill('25')
+  await page.getByRole('textbox', { name: 'Prefix' }).fill('bulk-')
+  await page.getByRole('spinbutton', { name: 'How many' }).fill('25')
   await page.getByText('bulk-01').waitFor()
   await page.getByRole('button', { name: 'Add devices' }).click()
   await page.getByText('25 devices added', { exact: true }).waitFor()

@@ -15,7 +15,7 @@ test('the live page moves when a device publishes, holds still when told, and op
   const page = await stage.signedIn()
   await page.getByText('Streaming').waitFor()
   await page.getByRole('link', { name: 'add your own device' }).waitFor()
-  const readout = (label: string) => page.locator('.readout', { hasText: label }).locator('.readout-value')
+  const readout = (label: string) => page.locator('.readout', { has: page.getByText(label, { exact: true }) }).locator('.readout-value')
 
   const client = await connectDevice(stage, await stage.hub.addDevice('lathe-1'))
   await until('the connection shows', 5000, async () => (await readout('Connections').innerText()) === '1')
@@ -36,9 +36,9 @@ test('the live page moves when a device publishes, holds still when told, and op
     await until('the stream moves again', 5000, async () => (await page.locator('.stream-line').first().innerText()) !== first)
 
     await page.getByLabel('Kind').selectOption('connected')
-    await page.locator('.stream-line', { hasText: 'connected' }).waitFor()
+    await page.locator('.stream-line', { hasText: 'connected' }).filter({ hasText: 'lathe-1' }).waitFor()
     assert.equal(await page.locator('.stream-line', { hasText: 'telemetry' }).count(), 0)
-    await page.getByLabel('Device').fill('nobody')
+    await page.getByRole('searchbox', { name: 'Device' }).fill('nobody')
     await page.getByText('Nothing of this kind').waitFor()
   } finally {
     clearInterval(pump)
@@ -61,7 +61,7 @@ test('checks run on demand, failing first, each with its evidence', async () => 
   const page = await stage.signedIn('/checks')
   await page.getByRole('button', { name: 'Run now' }).click()
   await page.locator('[data-control=TW-CON-03]').waitFor({ timeout: 60_000 })
-  await page.getByText(/ran .* in /).waitFor()
+  await page.locator('.lead', { hasText: /ran .* in / }).waitFor()
   const verdicts = await page.locator('.control-verdict').allInnerTexts()
   const order = ['fail', 'unknown', 'pass', 'not applicable']
   assert.deepEqual(
