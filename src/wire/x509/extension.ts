@@ -7,7 +7,7 @@ import { oids } from './oids.ts'
 import { contextTag, tags } from './tags.ts'
 
 /** Key usages by their names in RFC 5280 section 4.2.1.3; a name's place in this list is its bit. */
-export const keyUsages = [
+const keyUsages = [
   'digitalSignature',
   'nonRepudiation',
   'keyEncipherment',
