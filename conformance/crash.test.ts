@@ -4,6 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { HubProcess, type TestDevice, type WatchedFact } from './hub.ts'
 import { Publishers } from './publishers.ts'
 
+/*
+ * What kill -9 takes is what the process had in memory: an acknowledgement that left before its write. What a power cut takes as
+ * well, the page cache, is shown by the fault tests of the journal, on a disk that forgets what was not synced.
+ */
+
 /** Crashes in one run; THINGWALL_CRASHES=200 for the long one. */
 const cycles = Number(process.env['THINGWALL_CRASHES'] ?? 20)
 const clients = 50
