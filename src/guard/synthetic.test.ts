@@ -61,6 +61,18 @@ test('break-it: a message that the journal never shows is lost after 30 s, and s
     })
 })
 
+test('break-it: a connection that ends after the acknowledgement and before the journal is a lost trip', () =>
+  withSynthetic({ revocation: 'ignored' }, false, async (synthetic, clock, hub) => {
+    const published = new Promise<void>((resolve) => hub.onPublish(() => resolve()))
+    const beat = synthetic.beat()
+    await published
+    // One turn of the loop for the acknowledgement to leave.
+    await new Promise((resolve) => setImmediate(resolve))
+    hub.revoke(identity.serial)
+    assert.equal(await beat, null)
+    assert.ok(clock.monotonic() < lostMs, 'it was not waited for')
+  }))
+
 test('break-it: a hub that refuses the device loses the trip at once', () =>
   withSynthetic({ refuses: true }, true, async (synthetic) => assert.equal(await synthetic.beat(), null)))
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { instant } from '#base'
 import { catalogue } from '../catalogue.ts'
+import { conclude } from '../control.ts'
 import { evaluate } from '../evaluate.ts'
 import { type Examples, type Method, type Observations, type Sighting, evidenceBy } from '../evidence.ts'
 import { day, now } from '../fixtures/fixture.ts'
@@ -139,6 +140,10 @@ test('public exposure with an owner and an end in the future passes and shows bo
   assert.match(judge('Ada', now).reason, /permission ended 2026-06-01/)
   assert.equal(judge('Ada', now).verdict, 'fail')
   assert.equal(judge(' ', now + day).verdict, 'fail')
+})
+
+test('a control that looked at nothing has proven nothing', () => {
+  assert.equal(conclude([], 'All is well.').verdict, 'unknown')
 })
 
 test('many findings make a short reason', () => {

@@ -22,7 +22,7 @@ export const twPki01: Control = {
     const active = inventory[0]?.observed?.active ?? 0
     return conclude(
       [...inventory.flatMap((entry) => judgeInventory(entry, now)), ...drills.flatMap(judgeDrill)],
-      `${active} active certificates are valid, strong and known; ${drillWords(drills)}.`,
+      `Active certificates: ${active}, none of them expired, weak or unknown; ${drillWords(drills)}.`,
     )
   },
 }
