@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Agent, createServer, request as httpsRequest } from 'node:https'
 import { builtInPolicy, explain, openOperators, systemGrant } from '#access'
 import { auditMigrations, openAudit } from '#audit'
@@ -108,7 +108,10 @@ export async function openControlScene(consoleDirectory?: string) {
   const control = scope.use(await openControl({ ...config, consoleUrl: 'https://hub.example:9443' }, ports, signal))
   const { certificatePem, keyPem } = pki.serverCertificate()
   const tls = { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString()) }
+  const open = new Set<ServerResponse>()
   const server = createServer({ ...controlServerLimits, ...tls }, (request, response) => {
+    open.add(response)
+    response.on('close', () => open.delete(response))
     if (knobs.peer !== undefined) Object.defineProperty(request.socket, 'remoteAddress', { value: knobs.peer, configurable: true })
     control.handle(request, response)
   })
@@ -155,6 +158,8 @@ export async function openControlScene(consoleDirectory?: string) {
   return {
     ...{ clock, store, audit, operators, journal, hub, pki, knobs, counters, control, ports, troubles, server, port, host, agent, bearer },
     ...{ ask, local, signIn },
+    /** Responses that are under way. */
+    responses: () => [...open],
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }

@@ -30,7 +30,6 @@ export class Door {
   readonly #hosts: ReadonlySet<string>
   readonly #routes: ReadonlyMap<string, Route>
   readonly #identities = new WeakMap<FastifyRequest, Identity>()
-  readonly #fellBack = new WeakSet<FastifyRequest>()
   readonly #app: FastifyInstance
   #streams = 0
 
@@ -192,10 +191,8 @@ export class Door {
   #notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const { method, url, headers } = request
     const navigates = (method === 'GET' || method === 'HEAD') && (headers.accept ?? '').includes('text/html') && !url.startsWith('/api/')
-    if (navigates && this.#parts.config.consoleDirectory !== undefined && !this.#fellBack.has(request)) {
-      this.#fellBack.add(request)
-      return reply.code(200).sendFile('index.html')
-    }
+    // Without that page the framework ends the search by itself, with a plain 404.
+    if (navigates && this.#parts.config.consoleDirectory !== undefined) return reply.code(200).sendFile('index.html')
     return this.#refuse(reply, { code: 'control/not-found', message: 'There is nothing here.' })
   }
 }
