@@ -1,7 +1,7 @@
-import { type Principal, authenticationMethodJson } from '#access'
+import type { Principal } from '#access'
 import { type Instant, limits, never, uuid } from '#base'
 import type { Link, Message, Session } from '#broker'
-import { encodeStamp, telemetryFlags, telemetrySize, writeTelemetry } from '#journal'
+import { telemetryFlags, telemetrySize, writeTelemetry } from '#journal'
 import {
   type ConnectPacket,
   FrameReader,
@@ -21,7 +21,7 @@ import { type NotOpened, type Opening, acceptance, judgeConnect, refusalPacket, 
 import { Outbox } from './outbox.ts'
 import type { LiveConnection } from './ports.ts'
 import { propertyBytes } from './property-bytes.ts'
-import { tellConnected, tellDenied, tellDisconnected, tellRefused } from './records.ts'
+import { stampOf, tellConnected, tellDenied, tellDisconnected, tellRefused } from './records.ts'
 import type { TopicVerdict } from './topic-verdict.ts'
 import type { Transport } from './transport.ts'
 import { markedAsWill } from './will.ts'
@@ -246,14 +246,7 @@ export class Connection implements Link, Acknowledged {
     this.#session = session
     this.#will = connect.will
     this.#phase = 'open'
-    const auth = authenticationMethodJson(principal)
-    this.#stamp = encodeStamp({
-      device: principal.device,
-      auth,
-      generation: principal.generationId,
-      connection: this.id,
-      transport: this.transport.kind,
-    })
+    this.#stamp = stampOf(principal, this.id, this.transport.kind)
     this.#outbox.maxPacketBytes = opening.maxPacketBytes
     this.#reader.allow(this.#desk.config.maxPacketBytes)
     this.transport.authenticated()

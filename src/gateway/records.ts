@@ -1,4 +1,5 @@
-import type { TopicAction } from '#access'
+import { type Principal, type TopicAction, authenticationMethodJson } from '#access'
+import { encodeStamp } from '#journal'
 import type { Desk } from './desk.ts'
 import type { EndReason } from './end-reason.ts'
 import type { NotOpened } from './opening.ts'
@@ -7,6 +8,12 @@ import type { Transport } from './transport.ts'
 
 // A peer chooses its client identifier; the record of a refusal does not have to carry all of it.
 const maxClientIdInRecord = 256
+
+/** What every telemetry record of one connection shares, encoded once. */
+export function stampOf(principal: Principal, connection: string, transport: Transport['kind']): Buffer {
+  const { device, generationId: generation } = principal
+  return encodeStamp({ device, auth: authenticationMethodJson(principal), generation, connection, transport })
+}
 
 /** Writes that a session began. */
 export function tellConnected(desk: Desk, connection: LiveConnection): void {

@@ -10,7 +10,7 @@ import { serverSettings } from '#gateway'
 import { guardDefaults, openGuard, strictPolicy } from '#guard'
 import { encodeFact } from '#journal'
 import { lockDirectory } from '#store'
-import { type ServerConfig, defaultKeyFile } from './config.io.ts'
+import { type ServerConfig, defaultDataDirectory, defaultKeyFile } from './config.io.ts'
 import { controlPorts } from './control-ports.ts'
 import { type HubFile, openDataDirectory, removeRuntimeFiles, replaceFile } from './data-directory.io.ts'
 import { guardPorts } from './guard-ports.ts'
@@ -111,6 +111,7 @@ export async function openServer(
       rootFile: join(config.dataDirectory, 'root.pem'),
       sockets,
       notes: notes(config, rooms.gateway.httpsPort),
+      nextCommand: nextCommand(config.dataDirectory),
       elapsedMs: clock.monotonic() - started,
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -209,4 +210,10 @@ function notes(config: ServerConfig, httpsPort: number): readonly string[] {
 
 function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host
+}
+
+/** The first thing to type; it names the data directory when that is not where the command looks by itself. */
+function nextCommand(dataDirectory: string): string {
+  const usual = process.env['THINGWALL_DATA'] ?? defaultDataDirectory(process.env)
+  return `npx thingwall ${dataDirectory === usual ? '' : `--data ${dataDirectory} `}device add pump-1`
 }

@@ -8,6 +8,7 @@ export type Welcome = {
   readonly rootFile: string
   readonly sockets: readonly { readonly address: string; readonly protocol: string; readonly reason: string }[]
   readonly notes: readonly string[]
+  readonly nextCommand: string
   readonly elapsedMs: number
 }
 
@@ -35,7 +36,7 @@ export function welcomeText(welcome: Welcome): string {
     ...welcome.notes.map((note) => `  Note: ${note}`),
     '',
     '  Next, in another terminal:',
-    '    npx thingwall device add pump-1',
+    `    ${welcome.nextCommand}`,
     '',
   ]
   return lines.join('\n')
