@@ -5,7 +5,8 @@ import { auditMigrations, openAudit } from '#audit'
 import { type DeviceId, Secret, parseDeviceId, systemRandom } from '#base'
 import { openBus } from '#bus'
 import { type Connection, type ControlPorts, controlServerLimits, openControl } from '#control'
-import { factToJson, hubMigrations, openHub } from '#hub'
+import { factToJson,
+    isOwn: () => false, hubMigrations, openHub } from '#hub'
 import { type JsonFact, encodeFact } from '#journal'
 import { pkiMigrations } from '#pki'
 import { FakeClock } from './fake-clock.ts'
@@ -82,11 +83,27 @@ export async function openControlScene(consoleDirectory?: string) {
   const changed: Parameters<typeof openHub>[0]['changed'] = (device, reason) => bus.closeSessions({ device, reason })
   const hub = await openHub({ store, clock, random, commit: audit.commit, tell, changed }, signal)
   const counters = {
-    ...{ messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0, denied: 0, handshakes: 0, resumptions: 0, takeovers: 0 },
+    messagesIn: 0,
+    messagesOut: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    denied: 0,
+    handshakes: 0,
+    resumptions: 0,
+    takeovers: 0,
     refused: new Map<string, number>(),
   }
   const ports: ControlPorts = {
-    ...{ clock, random, operators, audit, pki, bus, journal, tell, trouble, factToJson },
+    clock,
+    random,
+    operators,
+    audit,
+    pki,
+    bus,
+    journal,
+    tell,
+    trouble,
+    factToJson,
     devices: hub.devices,
     door: { connections: () => knobs.connections, open: () => knobs.connections.length, counters },
     listeners: () => [
@@ -156,8 +173,26 @@ export async function openControlScene(consoleDirectory?: string) {
   }
   const running = scope.move()
   return {
-    ...{ clock, store, audit, operators, journal, hub, pki, knobs, counters, control, ports, troubles, server, port, host, agent, bearer },
-    ...{ ask, local, signIn },
+    clock,
+    store,
+    audit,
+    operators,
+    journal,
+    hub,
+    pki,
+    knobs,
+    counters,
+    control,
+    ports,
+    troubles,
+    server,
+    port,
+    host,
+    agent,
+    bearer,
+    ask,
+    local,
+    signIn,
     /** Responses that are under way. */
     responses: () => [...open],
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -67,7 +67,9 @@ test('a caller without the rights of a route is denied, and one with them alone 
     if (!('grants' in access)) continue
     const raw = {
       params: route.path.includes('{id}') ? { id: 'pump-1' } : {},
-      ...{ query: { unknown: '1' }, body: { unknown: 1 }, address: '127.0.0.1' },
+      query: { unknown: '1' },
+      body: { unknown: 1 },
+      address: '127.0.0.1',
       header: () => undefined,
       setHeader() {},
       setStatus() {},

@@ -21,7 +21,7 @@ export type FollowQuery = {
  * slow reader costs nothing; one that retention overtakes is told by a `gap` event. Ends with an `end` event when there is an end.
  */
 export async function follow(
-  ports: Pick<ControlPorts, 'clock' | 'factToJson'> & { readonly journal: Pick<Journal, 'read' | 'start' | 'durableEnd'> },
+  ports: Pick<ControlPorts, 'clock' | 'factToJson' | 'isOwn'> & { readonly journal: Pick<Journal, 'read' | 'start' | 'durableEnd'> },
   durable: Wake,
   query: FollowQuery,
   out: StreamOut,
@@ -97,13 +97,14 @@ async function readStep(
       continue
     }
     const fact = decodeRecord(record.bytes)
-    if (fact.ok && isWanted(fact.value, query)) text += event({ id: record.offset, data: ports.factToJson(record.offset, fact.value) })
+    if (fact.ok && isWanted(fact.value, query, ports))
+      text += event({ id: record.offset, data: ports.factToJson(record.offset, fact.value) })
   }
   return { text, next: Math.min(end, Math.max(page.next, from + 1)) }
 }
 
-function isWanted(fact: Fact, { device, kind }: FollowQuery): boolean {
-  return (device === undefined || deviceOf(fact) === device) && (kind === undefined || fact.kind === kind)
+function isWanted(fact: Fact, { device, kind }: FollowQuery, { isOwn }: Pick<ControlPorts, 'isOwn'>): boolean {
+  return (device === undefined ? !isOwn(fact) : deviceOf(fact) === device) && (kind === undefined || fact.kind === kind)
 }
 
 /** Lets everything else that is ready run: a reader of the whole journal must not hold up the devices. */

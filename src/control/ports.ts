@@ -88,6 +88,8 @@ export type ControlPorts = {
     run(grant: Grant<'check.run'>, only?: readonly string[]): Promise<Result<Report>>
     last(): Report | undefined
   }
+  /** Whether a fact is about the hub's own probes: shown only to who asks for that device by name. */
+  isOwn(fact: Fact): boolean
   /** A fact in the form that consumers read. */
   factToJson(offset: Offset, fact: Fact): { readonly offset: Offset; readonly time: string; readonly kind: string }
   /** Tells the journal what has happened. */

@@ -30,18 +30,19 @@ const print = (digit: string) => digit.repeat(64)
 
 function connection(device: string) {
   return {
-    ...{
-      id: `c-${device}`,
-      device: deviceId(device),
-      clientId: device,
-      transport: 'mqtts',
-      mqttVersion: 5,
-      address: '192.0.2.9',
-      since: 0,
-    },
+    id: `c-${device}`,
+    device: deviceId(device),
+    clientId: device,
+    transport: 'mqtts',
+    mqttVersion: 5,
+    address: '192.0.2.9',
+    since: 0,
     tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', resumed: false },
     auth: { type: 'x509', scope: 'device', thumbprint: print('a') },
-    ...{ inMessages: 1, outMessages: 2, inBytes: 3, outBytes: 4 },
+    inMessages: 1,
+    outMessages: 2,
+    inBytes: 3,
+    outBytes: 4,
     subscriptions: ['devices/+/x'],
   }
 }
@@ -90,7 +91,10 @@ test('two requests for one name at the same moment: one device, one usable certi
   await using scene = await openControlScene()
   const add = () => asked(scene, 'POST /api/v1/devices', '/api/v1/devices', { id: 'pump-1' })
   const replies = await Promise.all([add(), add(), add()])
-  assert.deepEqual(replies.map((reply) => reply.status).sort(), [201, 409, 409])
+  assert.deepEqual(
+    replies.map((reply) => reply.status).toSorted((a, b) => a - b),
+    [201, 409, 409],
+  )
   const { json } = await asked(scene, 'GET /api/v1/devices/{id}/certificates', '/api/v1/devices/pump-1/certificates')
   assert.equal(json.certificates.filter((one: { status: string }) => one.status === 'valid').length, 1)
 })
@@ -228,8 +232,18 @@ test('the hub, its connections, its checks and its metrics are as the document s
     durationMs: 12,
     controls: [
       {
-        ...{ control: 'TW-CON-01', title: 't', severity: 'high', serves: ['E7'], recommendation: 'r', fix: 'f', expected: 'e' },
-        ...{ verdict: 'fail', capped: false, reason: 'weak', findings: [], evidence: [] },
+        control: 'TW-CON-01',
+        title: 't',
+        severity: 'high',
+        serves: ['E7'],
+        recommendation: 'r',
+        fix: 'f',
+        expected: 'e',
+        verdict: 'fail',
+        capped: false,
+        reason: 'weak',
+        findings: [],
+        evidence: [],
       },
     ],
   }

@@ -88,15 +88,19 @@ class Reader {
 function say(scene: ControlScene, device: string, body: string | Buffer): void {
   scene.journal.append(
     encodeTelemetry({
-      ...{ kind: 'telemetry', device, auth: '{}', generation: '1', connection: 'c', transport: 'mqtts', time: scene.clock.now() },
-      ...{
-        topic: `devices/${device}/messages/events/a=1&%24.ct=x`,
-        qos: 1,
-        retain: false,
-        dup: false,
-        mqttVersion: 4,
-        properties: Buffer.alloc(0),
-      },
+      kind: 'telemetry',
+      device,
+      auth: '{}',
+      generation: '1',
+      connection: 'c',
+      transport: 'mqtts',
+      time: scene.clock.now(),
+      topic: `devices/${device}/messages/events/a=1&%24.ct=x`,
+      qos: 1,
+      retain: false,
+      dup: false,
+      mqttVersion: 4,
+      properties: Buffer.alloc(0),
       body: Buffer.from(body),
     }),
   )

@@ -81,8 +81,9 @@ export function certificateRoutes({ ports }: Parts): readonly Route[] {
       ...bare,
       method: 'POST',
       path: '/api/v1/devices/{id}/revoke',
-      summary: 'Revokes every certificate of a device, ends its sessions, and says how many and how fast.',
-      access: { grants: ['certificate.issue', 'session.close'] },
+      summary:
+        'Revokes every certificate of a device, ends its sessions, and says how many and how fast. A device that brings its own certificate is disabled.',
+      access: { grants: ['certificate.issue', 'session.close', 'device.write'] },
       resource: named,
       params: devicePath,
       body: Type.Object({ reason: Type.Optional(Type.String({ maxLength: 128 })) }, { ...closed, title: 'Revoke' }),
@@ -95,10 +96,27 @@ export function certificateRoutes({ ports }: Parts): readonly Route[] {
         const found = find(call.params.id)
         if (!found.ok) return found
         const { id, authentication } = found.value
-        if (authentication.type === 'selfSigned')
-          return refuse('control/nothing-to-revoke', `Device ${id} brings its own certificate. Disable it, or take its thumbprint away.`)
         const words = call.body.reason ?? ''
         const grant = call.grant('session.close')
+        if (authentication.type === 'selfSigned') {
+          // Nobody can revoke a certificate that somebody else signed; what can be taken is the right to come in with it.
+          const disabled = await devices.update(call.grant('device.write'), id, {
+            status: 'disabled',
+            statusReason: `revoked ${words}`.trim(),
+          })
+          if (!disabled.ok) return disabled
+          ports.tell({
+            kind: 'revoked',
+            time: clock.now(),
+            device: id,
+            actor: actorOf(grant),
+            reason: words,
+            thumbprint: authentication.primaryThumbprint,
+          })
+          const receipt = disabled.value.receipt ?? (await ports.bus.closeSessions({ device: id, reason: 'revoked' }))
+          await keepReceipt(ports, grant, id, 'revoked', receipt)
+          return ok({ certificates: 0, receipt: receiptView(receipt) })
+        }
         const revoked = await pki.revoke(call.grant('certificate.issue'), { deviceId: id }, reasonOf(words))
         if (!revoked.ok) return revoked
         ports.tell({ kind: 'revoked', time: clock.now(), device: id, actor: actorOf(grant), reason: words, thumbprint: null })

@@ -186,8 +186,8 @@ export function deviceRoutes({ config, ports }: Parts): readonly Route[] {
       ...bare,
       method: 'DELETE',
       path: '/api/v1/devices/{id}',
-      summary: 'Deletes a device and ends its sessions.',
-      access: { grants: ['device.delete'] },
+      summary: 'Deletes a device, revokes its certificates and ends its sessions.',
+      access: { grants: ['device.delete', 'certificate.issue'] },
       resource: named,
       params: devicePath,
       answer: { status: 200, is: Type.Object({ receipt: closeReceipt }, { ...closed, title: 'Receipt' }), description: 'Deleted.' },
@@ -197,6 +197,9 @@ export function deviceRoutes({ config, ports }: Parts): readonly Route[] {
         const grant = call.grant('device.delete')
         const removed = await devices.remove(grant, id.value, etagOf(call.header('if-match')))
         if (!removed.ok) return removed
+        // Or whoever keeps the old key could come back as the next device of this name.
+        const revoked = await ports.pki.revoke(call.grant('certificate.issue'), { deviceId: id.value }, 'cessationOfOperation')
+        if (!revoked.ok) return revoked
         await keepReceipt(ports, grant, id.value, 'deleted', removed.value)
         return ok({ receipt: receiptView(removed.value) })
       },
