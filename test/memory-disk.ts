@@ -114,8 +114,12 @@ export class MemoryDisk implements Disk {
   /** Replaces a file's bytes, durably: for flipped bits and lost pages. */
   corrupt(path: string, change: (bytes: Buffer) => Buffer | void): void {
     const bytes = Buffer.from(this.content(path))
-    const changed = change(bytes) ?? bytes
-    const node: Node = { cached: changed, synced: Buffer.from(changed), waiting: [], doomed: [] }
+    this.plant(path, change(bytes) ?? bytes)
+  }
+
+  /** Puts a file there, durably. */
+  plant(path: string, bytes: Buffer): void {
+    const node: Node = { cached: bytes, synced: Buffer.from(bytes), waiting: [], doomed: [] }
     this.#nodes.set(path, node)
     this.#durable.set(path, node)
   }

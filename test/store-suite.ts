@@ -7,7 +7,7 @@ export const suiteMigrations: readonly Migration[] = [
   { name: 'things', sql: 'CREATE TABLE thing (id TEXT PRIMARY KEY, owner TEXT, size BIGINT, weight DOUBLE PRECISION)' },
   {
     name: 'parts',
-    sql: 'CREATE TABLE part (id TEXT PRIMARY KEY, thing TEXT NOT NULL REFERENCES thing (id)); CREATE TABLE scrap (id TEXT PRIMARY KEY, bytes BLOB)',
+    sql: 'CREATE TABLE part (id TEXT PRIMARY KEY, thing TEXT NOT NULL REFERENCES thing (id)); CREATE TABLE label (id TEXT PRIMARY KEY, thing TEXT REFERENCES thing (id) DEFERRABLE INITIALLY DEFERRED); CREATE TABLE scrap (id TEXT PRIMARY KEY, bytes BLOB)',
   },
 ]
 
@@ -74,6 +74,21 @@ export function storeSuite(name: string, makePlace: () => Promise<Place>): void 
 
   check('a broken reference is a conflict', async (store) => {
     assert.deepEqual(await store.commit([{ sql: 'INSERT INTO part (id, thing) VALUES (?, ?)', args: ['p', 'nothing'] }]), conflict)
+  })
+
+  check('a reference that is looked at only in the end is a conflict of its own batch, and nobody was answered before', async (store) => {
+    const label = (id: string, thing: string) => ({ sql: 'INSERT INTO label (id, thing) VALUES (?, ?)', args: [id, thing] })
+    const outcomes = await Promise.all([
+      store.commit([label('early', 'a'), put('a')]),
+      store.commit([label('never', 'nothing')]),
+      store.commit([put('b')]),
+    ])
+    assert.deepEqual(
+      outcomes.map((outcome) => outcome.ok),
+      [true, false, true],
+    )
+    assert.deepEqual(await ids(store), ['a', 'b'])
+    assert.equal((await store.query('SELECT id FROM label')).length, 1)
   })
 
   check('a conflict undoes its own batch and none of those beside it', async (store) => {

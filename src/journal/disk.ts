@@ -1,3 +1,5 @@
+import { Fault } from '#base'
+
 /*
  * The disk as the journal needs it, so that tests can pull the plug. Everything may reject with an Error that carries the operating
  * system's `code`; after a rejected `write` or `sync` of a file nothing about its unsynced part may be believed (the kernel may have dropped
@@ -30,6 +32,12 @@ export interface Disk {
   unlink(path: string): Promise<void>
   /** Makes the names in `directory` survive a crash. */
   syncDirectory(directory: string): Promise<void>
+}
+
+/** The world broke (a Fault, or the system gave a code such as EIO), as opposed to our own bugs. */
+export function isWorld(error: unknown): boolean {
+  if (error instanceof Fault) return true
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code)
 }
 
 /** True when `error` says that no room is left, which ends by itself when somebody makes room. */

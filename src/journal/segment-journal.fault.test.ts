@@ -268,3 +268,27 @@ test('what was recovered is not removed before it is durable again', async () =>
   const journal = await openOn(survivor, { seed: 3 })
   assert.deepEqual((await readAll(journal)).map(show), ['0 only one flush'])
 })
+
+test('a superseded segment that comes back after a crash is known for a ghost', async () => {
+  const disk = new MemoryDisk()
+  const other = new MemoryDisk()
+  for (const [where, words] of [
+    [disk, ['a', 'b', 'c']],
+    [other, ['a', 'b', 'c', 'ghost']],
+  ] as const)
+    for (const [i, word] of words.entries()) {
+      const journal = await openOn(where, { seed: i + 1, segmentBytes: 8_200 })
+      say(journal, word)
+      await journal.flushed()
+      if (i < words.length - 1) await journal[Symbol.asyncDispose]()
+    }
+  const ghost = other.names(directory).find((name) => name.endsWith('-0000000000000003.twj'))
+  assert.ok(ghost)
+  for (let restart = 0; restart < 6; restart++) await (await openOn(disk, { seed: restart + 10 }))[Symbol.asyncDispose]()
+  const newest = disk.names(directory).toSorted().at(-1) ?? ''
+  assert.ok(newest > ghost, `${newest} was made after ${ghost}`)
+  disk.plant(`${directory}/${ghost}`, other.content(`${directory}/${ghost}`))
+  const journal = await openOn(disk, { seed: 99 })
+  assert.deepEqual((await readAll(journal)).map(show), ['0 a', '1 b', '2 c'])
+  assert.equal(journal.end, 3)
+})

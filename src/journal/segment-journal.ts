@@ -1,11 +1,11 @@
-import { type CancelTimer, Fault, type Instant, instant, limits } from '#base'
+import { type CancelTimer, Fault, limits } from '#base'
 import type { Segment } from './catalog.ts'
-import { isDiskFull, isMissing } from './disk.ts'
+import { isDiskFull, isWorld } from './disk.ts'
+import { Keeper } from './keeper.ts'
 import type { Journal, JournalCondition, JournalRecord, JournalState, Offset } from './journal.ts'
 import { type Batch, Pending } from './pending.ts'
 import { Reader } from './reader.ts'
 import { type Recovered, recover } from './recover.ts'
-import { type Retention, countExpired } from './retention.ts'
 import { Durations } from './statistics.ts'
 import { atEndOfTurn } from './turn.io.ts'
 import { type JournalPorts, Writer } from './writer.ts'
@@ -29,8 +29,6 @@ const defaultSegmentBytes = 64 * 1024 * 1024
 const firstRetryMs = 50
 const maxRetryMs = 1_000
 const retentionEveryMs = 60_000
-/** How far the wall clock may run ahead of the time that has passed since the start before retention stops believing it. */
-const maxLeapMs = 3_600_000
 /** A flush takes at most this many batches (1 MiB each), so that encrypting it does not hold up the loop. */
 const maxFlushBatches = 4
 
@@ -62,15 +60,13 @@ type Waiter = { readonly end: Offset; readonly resolve: () => void; readonly rej
 class SegmentJournal implements Journal {
   readonly #ports: JournalPorts
   readonly #recovered: Recovered
-  readonly #retention: Retention
+  readonly #keeper: Keeper
   readonly #pending: Pending
   readonly #writer: Writer
   readonly #reader: Reader
   readonly #durableListeners = new Set<(end: Offset) => void>()
   readonly #resumeListeners = new Set<() => void>()
   readonly #durations = new Durations()
-  readonly #openedAt: Instant
-  readonly #openedMonotonic: number
   readonly #cancelRetention: CancelTimer
   #waiters: Waiter[] = []
   #durableEnd: Offset
@@ -85,25 +81,19 @@ class SegmentJournal implements Journal {
   #gaveUp = false
   #wake: () => void = () => undefined
   #troubled: () => void = () => undefined
-  #superseded: readonly Segment[]
   #newest: Segment | undefined
   #failures = 0
   #refused = 0
-  #droppedRecords = 0
-  #droppedSegments = 0
-  #dropping = false
 
   constructor(config: JournalConfig, ports: JournalPorts, recovered: Recovered) {
     this.#ports = ports
     this.#recovered = recovered
-    this.#retention = { bytes: config.retentionBytes, ageMs: config.retentionMs }
     this.#pending = new Pending(recovered.next, 2 * limits.journalPendingBytes)
     this.#writer = new Writer(recovered.catalog, ports, config.segmentBytes ?? defaultSegmentBytes, recovered.nextNumber)
     this.#reader = new Reader(recovered.catalog, ports.disk, ports)
     this.#durableEnd = recovered.next
-    this.#superseded = recovered.superseded
-    this.#openedAt = ports.clock.now()
-    this.#openedMonotonic = ports.clock.monotonic()
+    const retention = { bytes: config.retentionBytes, ageMs: config.retentionMs }
+    this.#keeper = new Keeper(retention, ports, recovered, this.#reader)
     this.#cancelRetention = ports.clock.every(retentionEveryMs, () => void this.#retain())
     for (const record of recovered.rewrite) this.append(record)
   }
@@ -196,8 +186,8 @@ class SegmentJournal implements Journal {
       flushP99Ms: this.#durations.quantile(0.99),
       failures: this.#failures,
       refused: this.#refused,
-      droppedRecords: this.#droppedRecords,
-      droppedSegments: this.#droppedSegments,
+      droppedRecords: this.#keeper.droppedRecords,
+      droppedSegments: this.#keeper.droppedSegments,
       damage: [...catalog.damage],
       damageFound: catalog.damageFound,
     }
@@ -261,6 +251,13 @@ class SegmentJournal implements Journal {
     this.#newest = segments.at(-1)
   }
 
+  /** Retention, once what was recovered is durable: until then its old copy is the only one. */
+  async #retain(): Promise<void> {
+    if (this.#closing || !(this.#settled || this.#recovered.rewrite.length === 0)) return
+    await this.#keeper.tidy()
+    if (this.#running === undefined && this.#keeper.isDueToRoll(this.#writer.activeSince)) await this.#writer.roll()
+  }
+
   #announce(): void {
     const wasPaused = this.paused
     this.#condition = { kind: 'open' }
@@ -292,65 +289,6 @@ class SegmentJournal implements Journal {
       }
     })
   }
-
-  /** Drops what retention no longer wants, and files that the first flush of this run has made superfluous. */
-  async #retain(): Promise<void> {
-    if (this.#dropping || this.#closing) return
-    this.#dropping = true
-    try {
-      await this.#dropSuperseded()
-      await this.#dropExpired()
-    } catch (error) {
-      if (!isWorld(error)) throw error // else it is tried again in a minute
-    } finally {
-      this.#dropping = false
-    }
-  }
-
-  async #dropSuperseded(): Promise<void> {
-    if (this.#durableEnd === this.#recovered.next && this.#recovered.rewrite.length > 0) return
-    while (this.#superseded.length > 0) {
-      const [segment, ...rest] = this.#superseded
-      if (segment !== undefined) await this.#remove(segment)
-      this.#superseded = rest
-    }
-  }
-
-  async #dropExpired(): Promise<void> {
-    const { catalog } = this.#recovered
-    const now = this.#today()
-    const since = this.#writer.activeSince
-    if (since !== undefined && since + this.#retention.ageMs / 8 < now && this.#running === undefined) await this.#writer.roll()
-    const count = countExpired(catalog.segments, this.#retention, now)
-    for (const segment of catalog.segments.slice(0, count)) {
-      await this.#remove(segment)
-      catalog.segments.shift()
-      this.#droppedSegments++
-      this.#droppedRecords += segment.end - segment.first
-      await this.#reader.forget(segment)
-    }
-  }
-
-  /** Wall time, unless somebody has set the clock forward under us: a leap must not age every record past keeping. */
-  #today(): Instant {
-    const { clock } = this.#ports
-    return instant(Math.min(clock.now(), this.#openedAt + (clock.monotonic() - this.#openedMonotonic) + maxLeapMs))
-  }
-
-  /** Removes a file so that it stays removed: were a later one gone for good and this one to come back, there would be a gap between them. */
-  async #remove(segment: Segment): Promise<void> {
-    const { catalog } = this.#recovered
-    await this.#ports.disk.unlink(catalog.path(segment)).catch((error: unknown) => {
-      if (!isMissing(error)) throw error // gone already: the attempt before this one failed at the directory
-    })
-    await this.#ports.disk.syncDirectory(catalog.directory)
-  }
-}
-
-/** The world broke (the system gave a code such as EIO), as opposed to our own bugs. */
-function isWorld(error: unknown): boolean {
-  if (error instanceof Fault) return true
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code)
 }
 
 function closed(): Fault {

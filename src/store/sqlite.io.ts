@@ -84,7 +84,10 @@ class SqliteStore implements Store {
   }
 
   #flush(): void {
-    const group = this.#take()
+    this.#write(this.#take())
+  }
+
+  #write(group: readonly Pending[]): void {
     const answers: (() => void)[] = []
     try {
       this.#database.exec('BEGIN IMMEDIATE')
@@ -92,6 +95,12 @@ class SqliteStore implements Store {
       this.#database.exec('COMMIT')
     } catch (error) {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK')
+      // A deferred constraint speaks only at COMMIT, for the whole group: each batch alone tells whose it is.
+      if (isConflict(error)) {
+        if (group.length === 1) group[0]?.resolve(fail('conflict'))
+        else for (const pending of group) this.#write([pending])
+        return
+      }
       const fault = storeFault(error, 'The store cannot write.')
       for (const pending of group) pending.reject(fault)
       return
