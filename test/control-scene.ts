@@ -5,8 +5,7 @@ import { auditMigrations, openAudit } from '#audit'
 import { type DeviceId, Secret, parseDeviceId, systemRandom } from '#base'
 import { openBus } from '#bus'
 import { type Connection, type ControlPorts, controlServerLimits, openControl } from '#control'
-import { factToJson,
-    isOwn: () => false, hubMigrations, openHub } from '#hub'
+import { factToJson, hubMigrations, openHub } from '#hub'
 import { type JsonFact, encodeFact } from '#journal'
 import { pkiMigrations } from '#pki'
 import { FakeClock } from './fake-clock.ts'
@@ -104,6 +103,7 @@ export async function openControlScene(consoleDirectory?: string) {
     tell,
     trouble,
     factToJson,
+    isOwn: () => false,
     devices: hub.devices,
     door: { connections: () => knobs.connections, open: () => knobs.connections.length, counters },
     listeners: () => [

@@ -50,7 +50,6 @@ const fixes: ReadonlyMap<string, string> = new Map([
   ['hub/device-exists', 'choose another name, or show the one there with "thingwall device show NAME".'],
   ['hub/device-not-found', 'list the devices with "thingwall device ls".'],
   ['hub/etag-differs', 'look at it with "thingwall device show NAME" and give its etag of now.'],
-  ['control/nothing-to-revoke', 'it has no valid certificate of this hub; "thingwall device disable NAME" refuses it.'],
   ['control/unknown-host', 'use the address that hub.json of the data directory names, or start the hub with --name.'],
   ['hub/sha1-thumbprint', 'give the SHA-256 thumbprint: openssl x509 -in cert.pem -noout -fingerprint -sha256'],
 ])

@@ -39,7 +39,6 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ['control/csrf', 403],
   ['control/cross-site', 403],
   ['control/not-found', 404],
-  ['control/nothing-to-revoke', 409],
   ['control/body-too-large', 413],
   ['control/media-type', 415],
   ['control/unknown-host', 421],

@@ -5,6 +5,7 @@ import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { Compile } from 'typebox/compile'
+import { systemGrant } from '#access'
 import { instant } from '#base'
 import { type ControlScene, type Reply, deviceId, openControlScene } from '../../test/control-scene.ts'
 import { temporaryDirectory } from '../../test/throwaway-pki.ts'
@@ -113,7 +114,9 @@ test('thumbprints are read as people paste them; SHA-1 is refused with its reaso
     codeOf(await asked(scene, 'POST /api/v1/devices/{id}/certificates', '/api/v1/devices/a/certificates', {})),
     'control/issue-self-signed',
   )
-  assert.equal(codeOf(await asked(scene, 'POST /api/v1/devices/{id}/revoke', '/api/v1/devices/a/revoke', {})), 'control/nothing-to-revoke')
+  const revoked = await asked(scene, 'POST /api/v1/devices/{id}/revoke', '/api/v1/devices/a/revoke', { reason: 'lost' })
+  assert.equal(revoked.status, 200)
+  assert.deepEqual([scene.hub.devices.find('a')?.status, scene.hub.devices.find('a')?.statusReason], ['disabled', 'revoked lost'])
 })
 
 test('disabling and deleting end sessions and give the receipt; If-Match guards both', async () => {
@@ -298,4 +301,15 @@ test('docs/openapi.json is what is served; write it anew with: node scripts/open
   await using scene = await openControlScene()
   const written = await readFile(new URL('../../docs/openapi.json', import.meta.url), 'utf8')
   assert.equal(written, `${JSON.stringify(scene.control.openapi(), null, 2)}\n`)
+})
+
+test('a deleted device takes its certificates with it: the next of its name does not inherit them', async () => {
+  await using scene = await openControlScene()
+  await asked(scene, 'POST /api/v1/devices', '/api/v1/devices', { id: 'gone' })
+  const before = await scene.pki.certificatesOf(systemGrant('device.read', 'x'), deviceId('gone'))
+  await asked(scene, 'DELETE /api/v1/devices/{id}', '/api/v1/devices/gone')
+  assert.deepEqual(
+    before.map(({ serial }) => scene.pki.isRevoked(serial)),
+    [true],
+  )
 })

@@ -1,5 +1,5 @@
 import type { Server } from 'node:tls'
-import { limits } from '#base'
+import { type DeviceId, limits } from '#base'
 import type { CloseAnswer, CloseRequest } from '#bus'
 import type { JsonFact } from '#journal'
 import { Admission } from './admission.ts'
@@ -21,6 +21,8 @@ export interface Gateway extends AsyncDisposable {
   readonly counters: Counters
   /** Connections with an identity. */
   readonly open: number
+  /** Connections of one identity. */
+  openOf(device: DeviceId): number
   /** Peers that have not proven who they are. */
   readonly strangers: number
   readonly mqttPort: number
@@ -91,6 +93,7 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     get open() {
       return desk.open
     },
+    openOf: (device) => desk.of(device).size,
     get strangers() {
       return admission.strangers
     },

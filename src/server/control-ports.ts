@@ -5,6 +5,7 @@ import type { Guard } from '#guard'
 import { factToJson } from '#hub'
 import { encodeFact } from '#journal'
 import { type Rooms, healthOf } from './rooms.io.ts'
+import { isOwnFact, systemDevice, systemDevices } from './system-devices.ts'
 
 /** What the operator door needs besides the rooms and the guard. */
 export type ControlSurroundings = {
@@ -26,7 +27,12 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     pki,
     bus,
     journal,
-    door: { connections: () => gateway.connections(), open: () => gateway.open, counters: gateway.counters },
+    door: {
+      connections: () => gateway.connections().filter((connection) => systemDevice(connection.device) === undefined),
+      open: () => gateway.open - systemDevices.reduce((sum, device) => sum + gateway.openOf(device), 0),
+      counters: gateway.counters,
+    },
+    isOwn: isOwnFact,
     explain: (subject, action, topic) => explain(builtInPolicy, subject, action, topic),
     checks: { run: (grant, only) => guard.run(grant, only), last: () => guard.last() },
     factToJson,

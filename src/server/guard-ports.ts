@@ -26,7 +26,7 @@ export type Surroundings = {
 export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
   const { clock, random } = around
   const { pki, hub, vault, gateway, journal, store, bus, broker } = rooms
-  using digestKey = vault.dataKey('guard/digest')
+  using digestKey = vault.dataKey('digests of the guard')
   const hmacKey = digestKey.use((bytes) => Buffer.from(bytes))
   const issue = async (device: DeviceId): Promise<ProbeIdentity> => {
     const issued = await pki.issueDevice(systemGrant('certificate.issue', `device:${device}`), {

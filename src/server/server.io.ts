@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemGrant } from '#access'
 import { type Clock, Fault, type Random, isoTime, systemClock, systemRandom } from '#base'
-import { type ListenerState, openControl } from '#control'
+import { type ListenerState, controlServerLimits, openControl } from '#control'
 import { serverSettings } from '#gateway'
 import { guardDefaults, openGuard, strictPolicy } from '#guard'
 import { encodeFact } from '#journal'
@@ -129,7 +129,7 @@ async function openConsoleDoor(config: ServerConfig, rooms: Rooms, scope: AsyncD
     return serverSettings({ key: keyPem.use((bytes) => bytes.toString('utf8')), cert: certificatePem })
   }
   let handle: Handle = (_request, response) => void response.writeHead(503).end()
-  const server = createServer({ ...settings(), ALPNProtocols: ['http/1.1'], ...httpLimits }, (request, response) =>
+  const server = createServer({ ...settings(), ALPNProtocols: ['http/1.1'], ...controlServerLimits }, (request, response) =>
     handle(request, response),
   )
   scope.defer(pki.onServerCertificate(() => server.setSecureContext(settings())))
@@ -140,8 +140,6 @@ async function openConsoleDoor(config: ServerConfig, rooms: Rooms, scope: AsyncD
   })
   return { port: served.port, answerWith: (given) => (handle = given) }
 }
-
-const httpLimits = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
 
 function declaredListeners(config: ServerConfig, rooms: Rooms, consolePort: number): readonly ListenerState[] {
   const { mqttPort, httpsPort } = rooms.gateway
