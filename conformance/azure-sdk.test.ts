@@ -81,6 +81,7 @@ test(`a stock device SDK, changed in host name and CA alone, sends ${count} mess
   const transports = live.filter((fact) => fact.kind === 'connected' && fact.device?.startsWith('sdk-')).map((fact) => fact['transport'])
   assert.deepEqual(transports, ['mqtts', 'wss'])
 
+  watch[Symbol.dispose]()
   await hub.stop()
   await hub.start()
   const again = await hub.watched('start')
