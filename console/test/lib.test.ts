@@ -9,6 +9,7 @@ import { numericFields, toColumns } from '../src/lib/fields.ts'
 import { fileNameOf } from '../src/lib/files.ts'
 import { lines } from '../src/lib/lines.ts'
 import { snippets } from '../src/lib/snippets.ts'
+import { observationText } from '../src/lib/observation.ts'
 import { tokenOf } from '../src/lib/token.ts'
 import { zip } from '../src/lib/zip.ts'
 
@@ -155,4 +156,15 @@ test('a sign-in token is found in a link or alone, and nowhere else', () => {
   assert.equal(tokenOf(token), token)
   for (const text of ['', 'short', 'https://localhost:9443/devices', `${token}<script>`, `x y ${token}`])
     assert.equal(tokenOf(text), undefined, text)
+})
+
+test('an observation reads as words, whatever its shape', () => {
+  assert.equal(observationText('sessions', 15), '15')
+  assert.match(observationText('since', 1_795_442_024_904), /^2026-11-23 /)
+  assert.equal(observationText('bytes', 1_795_442_024_904), '1795442024904')
+  assert.equal(observationText('refused', ['TLSv1', 'TLSv1.1']), 'TLSv1, TLSv1.1')
+  assert.equal(observationText('concurrent', []), 'none')
+  assert.equal(observationText('knownWeak', { count: 0, examples: [] }), 'count 0')
+  assert.equal(observationText('crl', null), 'none')
+  assert.equal(observationText('deep', { a: { b: { c: { d: 1 } } } }), 'a b c {"d":1}')
 })

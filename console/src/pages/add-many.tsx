@@ -39,6 +39,7 @@ export function AddMany() {
   const [amount, setAmount] = useState('10')
   const [start, setStart] = useState('1')
   const [csv, setCsv] = useState('')
+  const [file, setFile] = useState<{ readonly name: string; readonly text: string } | null>(null)
   const [run, setRun] = useState<Run | null>(null)
   const files = useRef<ZipFile[]>([])
   const stop = useRef<AbortController>(null)
@@ -48,7 +49,7 @@ export function AddMany() {
   const example = `${prefix || 'pump-'}${start.padStart(digits, '0')}`
 
   const begin = async (): Promise<void> => {
-    const spec: BulkInput = way === 'csv' ? { csv } : { prefix, count: Number(amount), start: Number(start), digits }
+    const spec: BulkInput = way === 'csv' ? { csv: file?.text ?? csv } : { prefix, count: Number(amount), start: Number(start), digits }
     const abort = new AbortController()
     stop.current = abort
     files.current = []
@@ -137,22 +138,31 @@ export function AddMany() {
               type="file"
               accept=".csv,text/csv,text/plain"
               onChange={(event) => {
-                const file = event.target.files?.[0]
-                if (file !== undefined) void file.text().then(setCsv)
+                const chosen = event.target.files?.[0]
+                if (chosen === undefined) setFile(null)
+                else void chosen.text().then((text) => setFile({ name: chosen.name, text }))
               }}
             />
           </label>
-          <label className="field">
-            <span>or its text</span>
-            <textarea
-              rows={8}
-              required
-              value={csv}
-              spellCheck={false}
-              placeholder={'id\npump-1\npump-2'}
-              onChange={(event) => setCsv(event.target.value)}
-            />
-          </label>
+          {/* A long list stays out of the text field: laying out ten thousand lines would hold the page for half a minute. */}
+          {file === null ? (
+            <label className="field">
+              <span>or its text</span>
+              <textarea
+                rows={8}
+                required
+                wrap="off"
+                value={csv}
+                spellCheck={false}
+                placeholder={'id\npump-1\npump-2'}
+                onChange={(event) => setCsv(event.target.value)}
+              />
+            </label>
+          ) : (
+            <p className="hint" role="status">
+              {file.name}: {plural(file.text.trim().split('\n').length, 'line')}, the first one names the columns.
+            </p>
+          )}
         </>
       )}
       <div className="actions">

@@ -1,5 +1,6 @@
 import type { Control, Evidence, Finding } from '../api/types.ts'
 import { fieldText } from '../lib/facts.ts'
+import { observationText } from '../lib/observation.ts'
 import { dateTime } from '../lib/format.ts'
 import { Badge, Facts } from '../ui/parts.tsx'
 
@@ -21,18 +22,18 @@ function FindingView({ finding }: { readonly finding: Finding }) {
   )
 }
 
-/** An observation field by field; whatever lies deeper stays JSON. */
+/** An observation field by field. */
 function observed(value: unknown): readonly (readonly [string, string])[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return pair('observed', value)
-  return Object.entries(value).flatMap(([name, inner]) =>
-    pair(name, Array.isArray(inner) ? inner.map(fieldText).join(', ') || 'none' : inner),
-  )
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return value === undefined ? [] : [['observed', observationText('', value)]]
+  return Object.entries(value).map(([name, inner]) => [name, observationText(name, inner)] as const)
 }
 
 /** `listener mqtt`, or nothing. */
 function subjectText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return ''
-  return `${String(Reflect.get(value, 'kind'))} ${String(Reflect.get(value, 'id'))}`
+  const [kind, id] = [String(Reflect.get(value, 'kind')), String(Reflect.get(value, 'id'))]
+  return kind === id ? kind : `${kind} ${id}`
 }
 
 function EvidenceView({ evidence }: { readonly evidence: Evidence }) {
@@ -44,12 +45,7 @@ function EvidenceView({ evidence }: { readonly evidence: Evidence }) {
         {subject === '' ? null : <> {subject}</>} <span className="quiet">{dateTime(evidence.collectedAt)}</span>
       </p>
       <Facts
-        pairs={[
-          ...observed(evidence['observed']),
-          ...pair('problem', evidence['problem']),
-          ...pair('expected', evidence['expected']),
-          ...pair('assurance', evidence.assurance),
-        ]}
+        pairs={[...observed(evidence['observed']), ...pair('problem', evidence['problem']), ...pair('assurance', evidence.assurance)]}
       />
     </li>
   )
