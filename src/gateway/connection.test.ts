@@ -22,6 +22,7 @@ const id = (text: string): DeviceId => {
 class FakeTransport implements Transport {
   readonly kind = 'mqtts'
   readonly address = '192.0.2.1'
+  readonly isProbe = false
   readonly gone = Promise.resolve()
   readonly written: Buffer[] = []
   bufferedBytes = 0
@@ -91,6 +92,7 @@ function gateway() {
       serverTls: () => ({ key: '', cert: '', clientCa: '' }),
       onServerTls: () => {},
       describeCertificate: () => undefined,
+      isProbePort: () => false,
       health: () => [],
     },
   )

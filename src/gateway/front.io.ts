@@ -1,8 +1,9 @@
-import { type Server, type Socket, createServer } from 'node:net'
+import { type Server, Socket, createServer } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { Fault } from '#base'
 import type { Admission } from './admission.ts'
 import type { Desk } from './desk.ts'
-import { refuseHandshake } from './handshake-refusal.ts'
+import { type Peer, refuseHandshake } from './handshake-refusal.ts'
 
 /** The plain TCP side of a listener: counts strangers before TLS has cost anything, and hands sockets on. */
 export interface Front {
@@ -24,10 +25,11 @@ export function createFront(listener: string, desk: Desk, admission: Admission):
   let hand: (socket: Socket) => void = (socket) => socket.destroy()
   const server: Server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', ignoreError)
+    // Asked for while it is open, so that it is remembered when it is not.
     const address = socket.remoteAddress
     const leave = admission.enter(address ?? 'unknown')
     if (leave === undefined) {
-      refuseHandshake(desk, listener, address, {
+      refuseHandshake(desk, listener, socket, {
         code: 'gateway/too-many-strangers',
         message: 'Too many peers that have not proven who they are.',
       })
@@ -69,6 +71,12 @@ export function createFront(listener: string, desk: Desk, admission: Admission):
       })
     },
   }
+}
+
+/** The far end of a TLS socket, also after it was destroyed: then only the TCP socket below it still knows, and Node has no public way down. */
+export function peerOf(socket: TLSSocket): Peer {
+  const below: unknown = socket.remoteAddress === undefined ? Reflect.get(socket, '_parent') : undefined
+  return below instanceof Socket ? below : socket
 }
 
 // Unique among open sockets of one listener, and the same seen from the raw socket and from TLS above it.

@@ -6,7 +6,7 @@ import { Admission } from './admission.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Desk, type DeskConfig } from './desk.ts'
-import { createFront, ignoreError } from './front.io.ts'
+import { createFront, ignoreError, peerOf } from './front.io.ts'
 import { refuseHandshake } from './handshake-refusal.ts'
 import { createHttpsServer } from './https-listener.io.ts'
 import { createMqttServer } from './mqtt-listener.io.ts'
@@ -104,7 +104,7 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     async serve(name, server, host, port, option) {
       const front = createFront(name, desk, admission)
       server.on('tlsClientError', (error, socket) => {
-        refuseHandshake(desk, name, socket.remoteAddress, error)
+        refuseHandshake(desk, name, peerOf(socket), error)
         socket.destroy()
       })
       server.on('secureConnection', (socket) => {

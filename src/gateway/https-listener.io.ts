@@ -5,8 +5,8 @@ import { WebSocketServer } from 'ws'
 import { limits } from '#base'
 import { Connection } from './connection.ts'
 import type { Desk } from './desk.ts'
-import { type Front, ignoreError } from './front.io.ts'
-import { refuseHandshake } from './handshake-refusal.ts'
+import { type Front, ignoreError, peerOf } from './front.io.ts'
+import { isOwnProbe, refuseHandshake } from './handshake-refusal.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { WebSocketTransport } from './websocket-transport.io.ts'
 
@@ -34,7 +34,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   })
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-    refuseHandshake(desk, 'https', socket.remoteAddress, error)
+    refuseHandshake(desk, 'https', peerOf(socket), error)
     socket.destroy()
   })
   server.on('secureConnection', (socket: TLSSocket) => {
@@ -64,7 +64,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
         if (budget < 0) socket.destroy()
       }
       socket.prependListener('data', count)
-      const transport = new WebSocketTransport(webSocket, socket, () => {
+      const transport = new WebSocketTransport(webSocket, socket, isOwnProbe(desk, socket), () => {
         socket.off('data', count)
         strangers.delete(connection)
         front.proven(socket)

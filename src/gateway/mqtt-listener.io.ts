@@ -1,8 +1,8 @@
 import { type Server, type TLSSocket, createServer } from 'node:tls'
 import { Connection } from './connection.ts'
 import type { Desk } from './desk.ts'
-import { type Front, ignoreError } from './front.io.ts'
-import { refuseHandshake } from './handshake-refusal.ts'
+import { type Front, ignoreError, peerOf } from './front.io.ts'
+import { isOwnProbe, refuseHandshake } from './handshake-refusal.ts'
 import { SocketTransport } from './socket-transport.io.ts'
 import { tlsSettings } from './tls-settings.ts'
 
@@ -10,14 +10,14 @@ import { tlsSettings } from './tls-settings.ts'
 export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
   const server = createServer(tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48)))
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-    refuseHandshake(desk, 'mqtt', socket.remoteAddress, error)
+    refuseHandshake(desk, 'mqtt', peerOf(socket), error)
     socket.destroy()
   })
   server.on('secureConnection', (socket: TLSSocket) => {
     socket.on('error', ignoreError)
     desk.counters.handshakes++
     if (socket.isSessionReused()) desk.counters.resumptions++
-    const transport = new SocketTransport(socket, () => {
+    const transport = new SocketTransport(socket, isOwnProbe(desk, socket), () => {
       strangers.delete(connection)
       front.proven(socket)
     })

@@ -24,6 +24,8 @@ export type GatewayPorts = {
   onServerTls(renewed: () => void): void
   /** Subject, issuer and fingerprint of a certificate that was refused, for the record; undefined when it cannot be read. */
   describeCertificate(leaf: Buffer): { readonly subject: string; readonly fingerprint: string; readonly issuer: string } | undefined
+  /** Whether a peer of this machine on this port is a probe of the hub itself. */
+  isProbePort(port: number | undefined): boolean
   /** Reasons why the hub is not well; empty: it is. */
   health(): readonly string[]
 }

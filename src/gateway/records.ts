@@ -73,6 +73,7 @@ export function tellDenied(
 
 /** Counts and writes that a CONNECT was refused, with what its certificate claims. */
 export function tellRefused(desk: Desk, transport: Transport, refused: NotOpened, clientId: string): void {
+  if (transport.isProbe) return
   const [leaf] = transport.certificates()
   const certificate = leaf === undefined ? undefined : desk.ports.describeCertificate(leaf)
   const shown = clientId.slice(0, maxClientIdInRecord)

@@ -31,14 +31,16 @@ export function presentedChain(socket: TLSSocket): readonly Buffer[] {
 export class SocketTransport implements Transport {
   readonly kind = 'mqtts'
   readonly address: string
+  readonly isProbe: boolean
   readonly gone: Promise<void>
   readonly #socket: TLSSocket
   readonly #admit: () => void
 
   /** `admit` is called once, when the peer has proven who it is. */
-  constructor(socket: TLSSocket, admit: () => void) {
+  constructor(socket: TLSSocket, isProbe: boolean, admit: () => void) {
     this.#socket = socket
     this.#admit = admit
+    this.isProbe = isProbe
     this.gone = new Promise((resolve) => socket.once('close', () => resolve()))
     this.address = socket.remoteAddress ?? 'unknown'
   }

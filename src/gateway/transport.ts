@@ -6,6 +6,8 @@ export interface Transport {
   readonly kind: 'mqtts' | 'wss'
   /** The peer's IP address. */
   readonly address: string
+  /** True for a probe of the hub itself: what it provokes is expected, and neither counted nor recorded as a refusal. */
+  readonly isProbe: boolean
   write(bytes: Buffer): void
   /** Sends what waits, says goodbye and gives the peer a moment to do the same. */
   end(): void

@@ -10,15 +10,17 @@ const normalClosure = 1000
 export class WebSocketTransport implements Transport {
   readonly kind = 'wss'
   readonly address: string
+  readonly isProbe: boolean
   readonly gone: Promise<void>
   readonly #webSocket: WebSocket
   readonly #socket: TLSSocket
   readonly #admit: () => void
 
-  constructor(webSocket: WebSocket, socket: TLSSocket, admit: () => void) {
+  constructor(webSocket: WebSocket, socket: TLSSocket, isProbe: boolean, admit: () => void) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.#admit = admit
+    this.isProbe = isProbe
     this.gone = new Promise((resolve) => socket.once('close', () => resolve()))
     this.address = socket.remoteAddress ?? 'unknown'
   }

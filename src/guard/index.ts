@@ -1,4 +1,5 @@
 export { catalogue } from './catalogue.ts'
+export { isProbePort } from './collectors/probe-ports.io.ts'
 export type { Control, Judgement, Severity, Verdict } from './control.ts'
 export type { Finding } from './evaluate.ts'
 export type { Assurance, Evidence, Subject } from './evidence.ts'

@@ -6,6 +6,7 @@ import { type Clock, Fault, type Random, type Result, limits } from '#base'
 import { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
 import { type Gateway, followRetained, openGateway } from '#gateway'
+import { isProbePort } from '#guard'
 import { type Hub, hubMigrations, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
 import { type Pki, leafFacts, openPki, pkiMigrations } from '#pki'
@@ -158,6 +159,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     },
     onServerTls: (renewed: () => void) => void pki.onServerCertificate(renewed),
     describeCertificate: describe,
+    isProbePort,
     health: () => healthOf(journal),
   }
   const listeners = { ...gatewayDefaults, host: config.host, mqttPort: config.mqttPort, httpsPort: config.httpsPort }

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
+import { markProbe } from './probe-ports.io.ts'
 
 /** What came back from a peer after we spoke first. */
 export type Reply =
@@ -28,6 +29,7 @@ export function exchangeTcp(
     let bytes: Buffer = Buffer.alloc(0)
     let connected = false
     const socket = connect({ host: target.host, port: target.port })
+    markProbe(socket)
     const end = (otherwise: Reply) => {
       signal.removeEventListener('abort', abort)
       socket.destroy()

@@ -4,6 +4,7 @@ import { reachable } from '../address.ts'
 import type { Listener, ProbeIdentity } from '../ports.ts'
 import { type ProbeReply, decodeReplies, disconnect, encodeConnect, encodePublish, pingRequest } from './mqtt-probe.ts'
 import { decodeFrames, decodeUpgrade, encodeFrame, encodeUpgrade } from './websocket.ts'
+import { markProbe } from './probe-ports.io.ts'
 
 /** Where and as whom a probe connects. The hub is verified against the identity's root, like any device does. */
 export type MqttTarget = {
@@ -57,6 +58,7 @@ export class MqttClient implements Disposable {
       ...(wish.session === undefined ? {} : { session: wish.session }),
     }
     const socket = connect(options)
+    markProbe(socket)
     this.#socket = socket
     this.accepted = new Promise((resolve) => (this.#settle = resolve))
     this.ended = new Promise((resolve) => socket.once('close', () => resolve()))

@@ -4,6 +4,7 @@ import { reachable } from '../address.ts'
 import { certificateFacts, uncoveredNames } from '../certificate-facts.ts'
 import type { Sighting } from '../evidence.ts'
 import type { Listener, ServerCertificateState } from '../ports.ts'
+import { markProbe } from './probe-ports.io.ts'
 
 /** The leaf certificate that a listener serves right now, in a fresh handshake. Throws when none can be had. */
 export function fetchServedCertificate(
@@ -14,6 +15,7 @@ export function fetchServedCertificate(
     // What is served is what we came to see, trusted or not.
     const options = { host: target.host, port: target.port, rejectUnauthorized: false }
     const socket = connect(target.serverName === null ? options : { ...options, servername: target.serverName })
+    markProbe(socket)
     const end = (outcome: () => void) => {
       signal.removeEventListener('abort', abort)
       socket.destroy()

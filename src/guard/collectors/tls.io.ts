@@ -7,6 +7,7 @@ import { type Reply, exchangeTcp } from './exchange.io.ts'
 import { type HelloOffer, decodeHelloAnswer, decodeServerCurve, encodeClientHello } from './hello.ts'
 import { sha1Schemes, strongGroups, strongSchemes, strongSuites, weakGroups, weakSuites } from './suites.ts'
 import { openWeakSsl3, openWeakTls } from './weak-listener.io.ts'
+import { markProbe } from './probe-ports.io.ts'
 
 type Target = { readonly host: string; readonly port: number; readonly serverName: string | null }
 type Asked =
@@ -173,6 +174,7 @@ function handshake(target: Target, version: 'TLSv1.2' | 'TLSv1.3', signal: Abort
       rejectUnauthorized: false,
     }
     const socket = connect(target.serverName === null ? options : { ...options, servername: target.serverName })
+    markProbe(socket)
     let connected = false
     const end = (asked: Asked) => {
       signal.removeEventListener('abort', abort)
