@@ -144,3 +144,15 @@ test('a device id made of markup is only text', async () => {
   await client.endAsync(true)
   await page.context().close()
 })
+
+test('a device with its own certificate is revoked by being disabled', async () => {
+  await stage.hub.addThumbprint('own-cert', 'ab'.repeat(32))
+  const page = await stage.signedIn('/devices/own-cert')
+  await page.getByText('It brings a certificate of its own.').waitFor()
+  await page.getByRole('button', { name: 'Revoke…' }).click()
+  await page.getByRole('dialog').getByText('the device is disabled').waitFor()
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+  await page.locator('[data-receipt]').waitFor()
+  await page.getByRole('button', { name: 'Enable' }).waitFor()
+  await page.context().close()
+})

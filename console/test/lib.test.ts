@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { problemOf, toProblem } from '../src/api/problem.ts'
+import { isFact, isSample } from '../src/api/wire.ts'
 import { parseBulkLine } from '../src/lib/bulk.ts'
 import { deniedAttempt, summaryOf } from '../src/lib/facts.ts'
 import { numericFields, toColumns } from '../src/lib/fields.ts'
@@ -167,4 +168,23 @@ test('an observation reads as words, whatever its shape', () => {
   assert.equal(observationText('knownWeak', { count: 0, examples: [] }), 'count 0')
   assert.equal(observationText('crl', null), 'none')
   assert.equal(observationText('deep', { a: { b: { c: { d: 1 } } } }), 'a b c {"d":1}')
+})
+
+test('what a stream brings is looked at before it is believed', () => {
+  assert.ok(isFact({ offset: 1, time: '2026-01-01T00:00:00.000Z', kind: 'telemetry' }))
+  for (const value of [null, 1, 'x', [], {}, { offset: '1', time: '', kind: '' }, { offset: 1, time: 5, kind: 'x' }])
+    assert.equal(isFact(value), false)
+  const sample = {
+    time: 't',
+    messagesIn: 1,
+    messagesOut: 1,
+    bytesIn: 1,
+    connections: 1,
+    denied: 0,
+    refused: 0,
+    pendingBytes: 0,
+    flushMs: 0.5,
+  }
+  assert.ok(isSample(sample))
+  assert.equal(isSample({ ...sample, flushMs: '0.5' }), false)
 })

@@ -34,7 +34,7 @@ const timer = setInterval(() => {
   turn += 1
   for (const [n, { id, client }] of clients.entries()) {
     // Each machine has a pace of its own, and the plant breathes.
-    if (turn % (n + 2) !== 0 && Math.sin(turn / 90) < 0.2) continue
+    if ((turn + n) % (1 + Math.round(2 + 2 * Math.sin(turn / 80 + n / 4))) !== 0) continue
     const body = {
       temperature: Number((58 + n + 4 * Math.sin(turn / 45 + n)).toFixed(2)),
       pressure: Number((1.2 + 0.05 * Math.sin(turn / 20)).toFixed(3)),

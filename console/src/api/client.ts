@@ -3,6 +3,10 @@ import { Problem, problemOf } from './problem.ts'
 import type { paths } from './schema.d.ts'
 import { signedOut } from './session.ts'
 
+/*
+ * The one place that trusts the contract: what a route answers has the shape that docs/openapi.json gives it.
+ */
+
 const csrfHeader = 'x-thingwall-csrf'
 let csrf: string | undefined
 
@@ -32,4 +36,9 @@ export async function take<T>(asked: Promise<{ data?: T; error?: unknown; respon
   if (response.ok) return data as T
   if (response.status === 401 && !response.url.endsWith('/sign-in')) signedOut()
   throw problemOf(response.status, error)
+}
+
+/** `query` without its undefined members. */
+export function given<T extends object>(query: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as T
 }

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'react'
 import { fetchHub, withQuery } from './hub.ts'
 import { type LinkState, openLink } from './link.ts'
 import type { Fact } from './types.ts'
+import { isFact } from './wire.ts'
 
 /** Facts kept on screen; older ones are a timeline's business. */
 const keep = 500
@@ -33,10 +34,10 @@ export function useFacts(filter: { readonly device: string; readonly kind: strin
       },
       event: 'message',
       take: (data) => {
-        const fact = data as Fact
-        last = Math.max(last, fact.offset)
+        if (!isFact(data)) return
+        last = Math.max(last, data.offset)
         arrived += 1
-        waiting.push(fact)
+        waiting.push(data)
         if (waiting.length > keep) waiting.shift()
       },
       told: (link) => setStream((old) => ({ ...old, link })),

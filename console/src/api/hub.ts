@@ -1,4 +1,4 @@
-import { client, rememberCsrf, take } from './client.ts'
+import { client, given, rememberCsrf, take } from './client.ts'
 import type {
   AddedDevice,
   AuditPage,
@@ -17,11 +17,6 @@ import type {
 export function withQuery(path: string, query: Readonly<Record<string, string | number | undefined>>): string {
   const pairs = Object.entries(query).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]]))
   return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`
-}
-
-/** `query` without its undefined members. */
-function given<T extends object>(query: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as T
 }
 
 /** Who we are; also learns the token that changes must carry. */

@@ -2,6 +2,7 @@ import { useSyncExternalStore } from 'react'
 import { toMs } from '../lib/format.ts'
 import { type LinkState, openLink } from './link.ts'
 import type { Sample } from './types.ts'
+import { isSample } from './wire.ts'
 
 /** Seconds of history kept: two minutes. */
 export const liveSeconds = 120
@@ -33,7 +34,9 @@ function subscribe(tell: () => void): () => void {
   stop ??= openLink({
     path: () => Promise.resolve('/api/v1/live'),
     event: 'sample',
-    take: (data) => take(data as Sample),
+    take: (data) => {
+      if (isSample(data)) take(data)
+    },
     told: (link) => set({ ...live, link }),
   })
   return () => {

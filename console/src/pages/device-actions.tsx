@@ -35,12 +35,17 @@ export function DeviceActions({ device, told }: { readonly device: Device; reado
   }
   const revoke: Question = {
     title: `Revoke ${id}?`,
-    body: (
-      <>
-        <p>Every certificate this hub issued to it is revoked for ever, and its live sessions end on every transport.</p>
-        <p>It connects again only with a new certificate.</p>
-      </>
-    ),
+    body:
+      device.authentication.type === 'selfSigned' ? (
+        <p>
+          It brings its own certificate, which nobody here can revoke: the device is disabled, and its live sessions end on every transport.
+        </p>
+      ) : (
+        <>
+          <p>Every certificate this hub issued to it is revoked for ever, and its live sessions end on every transport.</p>
+          <p>It connects again only with a new certificate.</p>
+        </>
+      ),
     verb: 'Revoke',
     reason: true,
     act: async (reason) => {
@@ -76,12 +81,9 @@ export function DeviceActions({ device, told }: { readonly device: Device; reado
           Enable
         </button>
       )}
-      {/* A certificate of its own is not ours to revoke: disable the device, or take its thumbprint away. */}
-      {device.authentication.type === 'selfSigned' ? null : (
-        <button type="button" className="button button-danger" onClick={() => setQuestion(revoke)}>
-          Revoke…
-        </button>
-      )}
+      <button type="button" className="button button-danger" onClick={() => setQuestion(revoke)}>
+        Revoke…
+      </button>
       <button type="button" className="button" onClick={() => setQuestion(remove)}>
         Delete…
       </button>

@@ -12,6 +12,8 @@ import { TelemetryPanel } from './device-telemetry.tsx'
 
 const pageSize = 500
 const shownAtOnce = 60
+/** No `before`: from the end of the journal. */
+const newest: number | undefined = undefined
 
 /** Newest first, each offset once. */
 function merge(fresh: readonly Fact[], old: readonly Fact[]): readonly Fact[] {
@@ -63,7 +65,7 @@ export function DeviceHistory({ device }: { readonly device: string }) {
   const query = useInfiniteQuery({
     queryKey: ['timeline', device],
     queryFn: ({ pageParam }) => fetchTimeline(device, pageParam, pageSize),
-    initialPageParam: undefined as number | undefined,
+    initialPageParam: newest,
     getNextPageParam: (last) => (last.complete ? undefined : (last.next ?? undefined)),
     staleTime: 30_000,
   })

@@ -61,7 +61,7 @@ function options(
 function padded(low: number, high: number): [number, number] {
   if (low === high) return low === 0 ? [0, 1] : [Math.min(low, 0), Math.max(high * 1.25, 0)]
   const room = (high - low) * 0.1
-  return low >= 0 && low < (high - low) * 2 ? [0, high + room] : [low - room, high + room]
+  return low >= 0 && low < (high - low) * 2 ? [0, high * 1.12] : [low - room, high + room]
 }
 
 function clock(seconds: number, step: number): string {

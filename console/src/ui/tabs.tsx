@@ -9,8 +9,14 @@ export function Tabs({ label, tabs }: { readonly label: string; readonly tabs: r
   const base = useId()
   const move = (event: KeyboardEvent<HTMLDivElement>): void => {
     const at = tabs.findIndex((tab) => tab.id === chosen)
-    const target = { ArrowRight: (at + 1) % tabs.length, ArrowLeft: (at - 1 + tabs.length) % tabs.length, Home: 0, End: tabs.length - 1 }
-    const next = tabs[target[event.key as keyof typeof target] ?? -1]
+    const last = tabs.length - 1
+    const target = new Map([
+      ['ArrowRight', at === last ? 0 : at + 1],
+      ['ArrowLeft', at === 0 ? last : at - 1],
+      ['Home', 0],
+      ['End', last],
+    ]).get(event.key)
+    const next = target === undefined ? undefined : tabs[target]
     if (next === undefined) return
     event.preventDefault()
     setChosen(next.id)

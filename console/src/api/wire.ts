@@ -1,0 +1,17 @@
+import type { Fact, Sample } from './types.ts'
+
+const numbers = ['messagesIn', 'messagesOut', 'bytesIn', 'connections', 'denied', 'refused', 'pendingBytes', 'flushMs'] as const
+
+function has(value: unknown, name: string, type: 'string' | 'number'): boolean {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, name) === type
+}
+
+/** Whether an event of the stream is a fact. Its other members are looked at where they are shown. */
+export function isFact(value: unknown): value is Fact {
+  return has(value, 'offset', 'number') && has(value, 'time', 'string') && has(value, 'kind', 'string')
+}
+
+/** Whether an event of the live stream is a sample. */
+export function isSample(value: unknown): value is Sample {
+  return has(value, 'time', 'string') && numbers.every((name) => has(value, name, 'number'))
+}
