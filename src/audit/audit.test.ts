@@ -67,7 +67,7 @@ test('many commits at once share flushes, keep one chain, and those behind a con
   assert.equal(row?.['n'], 390)
 })
 
-test('a commit made the moment another resolves is not forgotten', async () => {
+test('a commit made the moment another resolves is not forgotten', { timeout: 30_000 }, async () => {
   await using held = await openTestStore(migrations)
   const audit = await open(held.store)
   const delays = [0, 1, 2, 3, 4, 5, 6, 7]

@@ -6,6 +6,9 @@ import { encodeTelemetry } from '#journal'
 import { type ControlScene, openControlScene } from '../../test/control-scene.ts'
 import { streamLimits } from './outlet.io.ts'
 
+/** A stream that never says what is waited for must fail the test, not hold up all others. */
+const within = { timeout: 60_000 }
+
 type Event = { readonly id?: string; readonly event?: string; readonly data?: unknown }
 
 /** A reader of server-sent events. `next` waits for one; comments are counted. */
@@ -108,7 +111,7 @@ function say(scene: ControlScene, device: string, body: string | Buffer): void {
 
 const bodyOf = (event: Event | undefined) => Object(event?.data).body
 
-test('events from the start up to now end by themselves, in order, with offsets as ids', async () => {
+test('events from the start up to now end by themselves, in order, with offsets as ids', within, async () => {
   await using scene = await openControlScene()
   for (let i = 0; i < 1_200; i++) say(scene, i % 3 === 0 ? 'a' : 'b', String(i))
   await scene.journal.flushed()
@@ -127,7 +130,7 @@ test('events from the start up to now end by themselves, in order, with offsets 
   assert.deepEqual(Object(events[0]?.data).properties, { a: '1' })
 })
 
-test('one device or one kind can be followed; a reader that comes back goes on after what it saw', async () => {
+test('one device or one kind can be followed; a reader that comes back goes on after what it saw', within, async () => {
   await using scene = await openControlScene()
   for (const [device, body] of [
     ['a', '0'],
@@ -155,7 +158,7 @@ test('one device or one kind can be followed; a reader that comes back goes on a
   for (const from of ['yesterday', '-1', '1.5', '']) assert.equal((await scene.local(`/api/v1/events?from=${from}`)).status, 400, from)
 })
 
-test('a stream shows what becomes durable after it was opened, and beats when nothing does', async () => {
+test('a stream shows what becomes durable after it was opened, and beats when nothing does', within, async () => {
   await using scene = await openControlScene()
   const reader = await Reader.open(scene, '/api/v1/events')
   await reader.heard(1)
@@ -168,7 +171,7 @@ test('a stream shows what becomes durable after it was opened, and beats when no
   reader.close()
 })
 
-test('the live stream gives the last two minutes at once, then each second', async () => {
+test('the live stream gives the last two minutes at once, then each second', within, async () => {
   await using scene = await openControlScene()
   for (let i = 0; i < 130; i++) {
     scene.counters.messagesIn += 10
@@ -183,7 +186,7 @@ test('the live stream gives the last two minutes at once, then each second', asy
   reader.close()
 })
 
-test('a stream ends when its session does: by sign-out, and by time', async () => {
+test('a stream ends when its session does: by sign-out, and by time', within, async () => {
   await using scene = await openControlScene()
   const { cookie, csrf } = await scene.signIn()
   const reader = await Reader.open(scene, '/api/v1/events', { cookie })
@@ -205,7 +208,7 @@ test('a stream ends when its session does: by sign-out, and by time', async () =
   assert.equal(late.over, true)
 })
 
-test('a reader that takes nothing costs one buffer, and is dropped after its time', async () => {
+test('a reader that takes nothing costs one buffer, and is dropped after its time', within, async () => {
   await using scene = await openControlScene()
   const body = Buffer.alloc(60_000, 'x')
   const wholeMb = 40
@@ -226,7 +229,7 @@ test('a reader that takes nothing costs one buffer, and is dropped after its tim
   reader.close()
 })
 
-test('streams are limited in number, and the next one is told so', async () => {
+test('streams are limited in number, and the next one is told so', within, async () => {
   await using scene = await openControlScene()
   const readers: Reader[] = []
   for (let i = 0; i < streamLimits.open; i++) readers.push(await Reader.open(scene, '/api/v1/events'))
@@ -240,7 +243,7 @@ test('streams are limited in number, and the next one is told so', async () => {
   await turnsUntil(async () => (await scene.local('/api/v1/events?until=end')).status === 200)
 })
 
-test('a timeline looks back a bounded way and says where to go on', async () => {
+test('a timeline looks back a bounded way and says where to go on', within, async () => {
   await using scene = await openControlScene()
   for (let i = 0; i < 10; i++) say(scene, 'quiet', `early ${i}`)
   for (let i = 0; i < 25_000; i++) say(scene, 'noisy', 'x')

@@ -61,7 +61,6 @@ export function signInRoutes({ config, ports }: Parts): readonly Route[] {
       async handle(call) {
         if (call.identity?.browser !== undefined) await ports.operators.signOut(call.identity.browser.cookie)
         call.setHeader('set-cookie', cookieHeader('', 0))
-        call.setHeader('clear-site-data', '"cache", "storage"')
         return ok(undefined)
       },
     }),
