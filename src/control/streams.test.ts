@@ -202,7 +202,7 @@ test('a stream ends when its session does: by sign-out, and by time', within, as
   assert.deepEqual(await silent.rest(), [], 'though nothing was written')
   const second = await scene.signIn()
   const late = await Reader.open(scene, '/api/v1/live', { cookie: second.cookie })
-  await late.heard(1)
+  await late.next()
   scene.clock.advance(60 * 60_000)
   await late.rest()
   assert.equal(late.over, true)
