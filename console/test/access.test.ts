@@ -57,6 +57,9 @@ for (const colorScheme of ['light', 'dark'] as const)
   test(`no page has an accessibility finding in the ${colorScheme} theme [WCAG 2.2 AA, axe]`, async () => {
     // axe cannot be put into a page under the strict policy; the policy itself has its own test below.
     const page = await stage.signedIn('/', { colorScheme, bypassCSP: true })
+    // The probe must be able to fail before its silence means anything.
+    await page.evaluate(() => document.body.append(document.createElement('button')))
+    assert.match((await findings(page)).join(), /button-name/)
     for (const place of places) {
       await page.goto(stage.url + place)
       await settled(page)

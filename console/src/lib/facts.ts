@@ -54,30 +54,49 @@ function size(fact: Fact, name: string): string {
   return typeof value === 'number' ? bytes(value) : ''
 }
 
-/** Sentences for the kinds an operator meets every day; the others list their fields. */
-const sentences: Readonly<Record<string, (fact: Fact) => string>> = {
+const by = (fact: Fact): string => `by ${word(fact, 'actor')}`
+
+/** `14 times` for a fact that stands for several. */
+function times(fact: Fact): string {
+  const n = fact['count']
+  return typeof n === 'number' && n > 1 ? `${n} times` : ''
+}
+
+/** What is said of the kinds an operator meets every day, part by part; the others list their fields. */
+const sentences: Readonly<Record<string, (fact: Fact) => readonly string[]>> = {
   connected: (fact) => {
     const tls = fact['tls']
     const version: unknown = typeof tls === 'object' && tls !== null ? Reflect.get(tls, 'version') : ''
-    return `over ${word(fact, 'transport')}, MQTT ${fact['mqttVersion'] === 5 ? '5' : '3.1.1'}, ${String(version)}, from ${word(fact, 'address')}`
+    return [
+      `over ${word(fact, 'transport')}`,
+      `MQTT ${fact['mqttVersion'] === 5 ? '5' : '3.1.1'}`,
+      String(version),
+      `from ${word(fact, 'address')}`,
+    ]
   },
   disconnected: (fact) => {
     const ms = fact['durationMs']
     const after = typeof ms === 'number' ? ` after ${duration(ms)}` : ''
-    return `${word(fact, 'reason')}${after}, ${size(fact, 'bytesIn')} in, ${size(fact, 'bytesOut')} out`
+    return [`${word(fact, 'reason')}${after}`, `${size(fact, 'bytesIn')} in`, `${size(fact, 'bytesOut')} out`]
   },
-  denied: (fact) => {
-    const times = fact['count']
-    return `${word(fact, 'action')} ${word(fact, 'topic')} · ${word(fact, 'code')}${typeof times === 'number' && times > 1 ? ` · ${times} times` : ''}`
-  },
-  refused: (fact) => `${word(fact, 'message')} · ${word(fact, 'code')} · from ${word(fact, 'address')}`,
-  'session-closed': (fact) =>
-    `closed ${word(fact, 'closed')} of ${word(fact, 'sessions')} in ${word(fact, 'durationMs')} ms · ${word(fact, 'reason')} · by ${word(fact, 'actor')}`,
-  'device-created': (fact) => `by ${word(fact, 'actor')}`,
-  'device-deleted': (fact) => `by ${word(fact, 'actor')}`,
-  'device-changed': (fact) => `${[fact['changes']].flat().join(', ')} · by ${word(fact, 'actor')}`,
-  'certificate-issued': (fact) => `serial ${word(fact, 'serial').slice(0, 16)} · by ${word(fact, 'actor')}`,
-  revoked: (fact) => `${word(fact, 'reason')} · by ${word(fact, 'actor')}`,
+  denied: (fact) => [`${word(fact, 'action')} ${word(fact, 'topic')}`, word(fact, 'code'), times(fact)],
+  refused: (fact) => [
+    word(fact, 'message'),
+    word(fact, 'code'),
+    `at ${word(fact, 'listener')}`,
+    `from ${word(fact, 'address')}`,
+    times(fact),
+  ],
+  'session-closed': (fact) => [
+    `closed ${word(fact, 'closed')} of ${word(fact, 'sessions')} in ${word(fact, 'durationMs')} ms`,
+    word(fact, 'reason'),
+    by(fact),
+  ],
+  'device-created': (fact) => [by(fact)],
+  'device-deleted': (fact) => [by(fact)],
+  'device-changed': (fact) => [[fact['changes']].flat().join(', '), by(fact)],
+  'certificate-issued': (fact) => [`serial ${word(fact, 'serial').slice(0, 16)}`, by(fact)],
+  revoked: (fact) => [word(fact, 'reason'), by(fact)],
 }
 
 /** One line that says what the fact is about. */
@@ -85,7 +104,11 @@ export function summaryOf(fact: Fact): string {
   const body = bodyText(fact)
   if (body !== undefined) return body.length > 200 ? `${body.slice(0, 200)}…` : body
   const sentence = sentences[fact.kind]
-  if (sentence !== undefined) return sentence(fact).slice(0, 240)
+  if (sentence !== undefined)
+    return sentence(fact)
+      .filter((part) => part !== '')
+      .join(' · ')
+      .slice(0, 240)
   const topic = text(fact['topic'])
   const words = ownFields(fact).map(([name, value]) => `${name} ${value}`)
   return [...(topic === undefined ? [] : [topic]), ...words].join(' · ').slice(0, 240)

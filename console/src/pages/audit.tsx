@@ -16,7 +16,7 @@ function Row({ record }: { readonly record: AuditRecord }) {
         <td>{record.sequence}</td>
         <td className="nowrap">{dateTime(record.time)}</td>
         <td>{record.actor}</td>
-        <td>{record.action}</td>
+        <td className="nowrap">{record.action}</td>
         <td>
           <code>{record.resource}</code>
         </td>

@@ -80,6 +80,7 @@ export function DevicePage() {
       {receipt === null ? null : <Receipt text={receipt} />}
       <div className="columns">
         <CertificatePanel detail={detail} />
+        <ConnectionPanel connections={detail.connections} />
         <Panel title="Registry">
           <Facts
             pairs={[
@@ -111,7 +112,6 @@ export function DevicePage() {
             ]}
           />
         </Panel>
-        <ConnectionPanel connections={detail.connections} />
       </div>
       <DeviceHistory device={id} />
       <Panel title="Connect">

@@ -62,7 +62,7 @@ function Readouts({ samples }: { readonly samples: readonly Sample[] }) {
         note={show((s) => `${bytes(s.pendingBytes)} on their way`)}
       />
       <Readout label="Denied" value={count(denied)} tone={denied > 0 ? 'warn' : 'plain'} note="by policy, last 2 min" />
-      <Readout label="Refused" value={count(refused)} note="last 2 min, own checks too" />
+      <Readout label="Refused" value={count(refused)} note="connections, last 2 min" />
     </dl>
   )
 }

@@ -66,6 +66,7 @@ function padded(low: number, high: number): [number, number] {
 
 function clock(seconds: number, step: number): string {
   const at = new Date(seconds * 1000)
+  if (step < 1) return `${at.toTimeString().slice(6, 8)}.${String(at.getMilliseconds()).padStart(3, '0')}`
   const time = at.toTimeString().slice(0, step >= 60 ? 5 : 8)
   return step >= 86_400 ? `${at.getMonth() + 1}/${at.getDate()}` : time
 }
