@@ -174,7 +174,7 @@ async function handshakes(resumed: boolean): Promise<object> {
     }
   }
   await Promise.all(Array.from({ length: 8 }, worker))
-  return { perSecond: Math.round(done / ((performance.now() - started) / 1000)), reused: round(reused / done) }
+  return { done, perSecond: Math.round(done / ((performance.now() - started) / 1000)), reused: round(reused / done) }
 }
 
 function round(value: number): number {

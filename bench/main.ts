@@ -11,7 +11,7 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Peer, type Place, residentBytes, startHub, startMosquitto, startNats } from './peers.ts'
+import { type Peer, type Place, cpuSeconds, residentBytes, startHub, startMosquitto, startNats } from './peers.ts'
 
 const { values } = parseArgs({
   options: {
@@ -38,6 +38,7 @@ type Sample = {
   readonly acksPerSecond?: number
   readonly windowMs?: { readonly p50: number; readonly p99: number }
   readonly perSecond?: number
+  readonly done?: number
   readonly reused?: number
   readonly loadCpu?: number
 }
@@ -118,11 +119,22 @@ async function round(place: Place, peer: Peer, into: Figures): Promise<void> {
     keep(`window ${window} p99 ms`, sample.windowMs?.p99)
     say(`    window ${window.padStart(2)}: ${sample.acksPerSecond} acks/s (load used ${sample.loadCpu} of its core)`)
   }
+  const before = cpuSeconds(peer.pid)
   const full = await load(place, peer, '--mode', 'handshake')
+  const between = cpuSeconds(peer.pid)
   const resumed = await load(place, peer, '--mode', 'resume')
+  const after = cpuSeconds(peer.pid)
+  // One core of load may be slower than the server: what a handshake costs the server does not depend on it.
+  keep('server ms a full handshake', perHandshake(full, between - before))
+  keep('server ms a resumed handshake', (resumed.reused ?? 0) > 0.9 ? perHandshake(resumed, after - between) : undefined)
   keep('full handshakes/s', full.perSecond)
   if ((resumed.reused ?? 0) > 0.9) keep('resumed handshakes/s', resumed.perSecond)
   say(`    handshakes: ${full.perSecond}/s full, ${resumed.perSecond}/s resumed (${Math.round((resumed.reused ?? 0) * 100)} % reused)`)
+}
+
+/** Milliseconds of the server's processor time for one connect, handshake to disconnect. */
+function perHandshake(sample: Sample, seconds: number): number {
+  return Math.round((seconds / (sample.done ?? Number.NaN)) * 100_000) / 100
 }
 
 function median(values: readonly number[]): number {

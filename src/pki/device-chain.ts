@@ -94,6 +94,12 @@ export class DeviceChains {
     return ok(leaf)
   }
 
+  /** As {@link leafFacts}, without parsing again a leaf whose path is remembered. */
+  facts(der: Buffer): Result<LeafFacts> {
+    const known = this.#remembered.get(fingerprintOf(der))
+    return known ? ok(known.leaf) : leafFacts(der)
+  }
+
   #find(fingerprint: string, der: Buffer, presented: readonly Buffer[]): Result<Remembered> {
     const before = this.#remembered.get(fingerprint)
     if (before) {

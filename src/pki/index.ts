@@ -1,4 +1,4 @@
-export { type LeafFacts, type VerifiedLeaf, leafFacts } from './device-chain.ts'
+export { type LeafFacts, type VerifiedLeaf } from './device-chain.ts'
 export { type Revocation } from './inventory.ts'
 export { type DeviceRequest, type Issued } from './issue-device.ts'
 export { pkiMigrations } from './migrations.ts'

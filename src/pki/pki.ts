@@ -2,7 +2,7 @@ import type { DeviceId, Grant, Instant, Result } from '#base'
 import { ok, refuse } from '#base'
 import { encodePem } from '#wire/x509'
 import { type Authorities, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
-import { DeviceChains, type VerifiedLeaf } from './device-chain.ts'
+import { DeviceChains, type LeafFacts, type VerifiedLeaf } from './device-chain.ts'
 import { Inventory, type Revocation } from './inventory.ts'
 import { type DeviceRequest, type Issued, issueDevices } from './issue-device.ts'
 import { limits } from './limits.ts'
@@ -112,6 +112,11 @@ export class Pki implements AsyncDisposable {
   /** Verifies what a device presented (DER, leaf first) at `now`: see {@link DeviceChains.verify}. */
   verifyDeviceChain(presented: readonly Buffer[], now: Instant): Result<VerifiedLeaf> {
     return this.#chains.verify(presented, now)
+  }
+
+  /** What a presented certificate says about itself; nothing is verified. */
+  leafFacts(der: Buffer): Result<LeafFacts> {
+    return this.#chains.facts(der)
   }
 
   /** Whether a certificate of ours was revoked. */

@@ -9,7 +9,7 @@ import { type Gateway, followRetained, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, hubMigrations, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
-import { type Pki, leafFacts, openPki, pkiMigrations } from '#pki'
+import { type Pki, openPki, pkiMigrations } from '#pki'
 import { type Store, openStore } from '#store'
 import { type Vault, keyDisk, openVault } from '#vault'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
@@ -147,7 +147,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
           find: (id) => systemDevice(id) ?? hub.devices.find(id),
           withThumbprint: (sha256) => hub.devices.withThumbprint(sha256),
           verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
-          leafFacts,
+          leafFacts: (leaf) => pki.leafFacts(leaf),
           isOurHost: (host) => ourNames.has(hostWithoutPort(host)),
         },
         clock.now(),
