@@ -14,6 +14,7 @@ import { type ServerConfig, defaultDataDirectory, defaultKeyFile } from './confi
 import { controlPorts } from './control-ports.ts'
 import { type HubFile, openDataDirectory, removeRuntimeFiles, replaceFile } from './data-directory.io.ts'
 import { guardPorts } from './guard-ports.ts'
+import { replayRecent, tellDamage } from './journal-followers.ts'
 import { type Log, openLog } from './log.io.ts'
 import { type Rooms, insist, openRooms } from './rooms.io.ts'
 import type { Welcome } from './welcome.ts'
@@ -60,6 +61,12 @@ export async function openServer(
     ),
   )
   scope.defer(rooms.gateway.onFact((fact) => guard.observe(fact)))
+  scope.defer(tellDamage(rooms.journal, clock, (message) => log.warn(message)))
+  const ending = new AbortController()
+  scope.defer(() => ending.abort())
+  replayRecent(rooms.journal, (fact) => guard.observe(fact), ending.signal).catch((error: unknown) =>
+    trouble('reading what lately happened', error),
+  )
   const consoleUrl = `https://${urlHost(config.names[0] ?? 'localhost')}:${door.port}`
   const control = scope.use(
     await openControl(
