@@ -48,7 +48,7 @@ export async function followRetained(ports: {
     saved = end
   }
   let saving = Promise.resolve()
-  const next = () => (saving = saving.then(save).catch(ports.trouble))
+  const next = () => (saving = saving.then(save).catch((error: unknown) => ports.trouble(error)))
   const stop = clock.every(saveMs, () => void next())
   return async () => {
     stop()

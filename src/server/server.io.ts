@@ -67,7 +67,7 @@ export async function openServer(
   replayRecent(rooms.journal, (fact) => guard.observe(fact), ending.signal).catch((error: unknown) =>
     trouble('reading what lately happened', error),
   )
-  const consoleUrl = `https://${urlHost(config.names[0] ?? 'localhost')}:${door.port}`
+  const consoleUrl = `https://${consoleName(config)}:${door.port}`
   const control = scope.use(
     await openControl(
       {
@@ -211,6 +211,13 @@ function notes(config: ServerConfig, httpsPort: number): readonly string[] {
   if (config.host === '127.0.0.1')
     said.push('only this machine can connect. For devices on the network: npm start -- --host <its address> --name <its DNS name>')
   return said
+}
+
+/** How a browser on this machine or elsewhere reaches the console: the hub's name only helps where the console really listens. */
+function consoleName({ consoleHost, names }: ServerConfig): string {
+  if (consoleHost === '127.0.0.1' || consoleHost === '::1') return 'localhost'
+  if (consoleHost === '0.0.0.0' || consoleHost === '::') return urlHost(names[0] ?? 'localhost')
+  return urlHost(consoleHost)
 }
 
 function urlHost(host: string): string {
