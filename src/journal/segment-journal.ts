@@ -72,6 +72,8 @@ class SegmentJournal implements Journal {
   #durableEnd: Offset
   #condition: JournalCondition = { kind: 'open' }
   #overfull = false
+  /** Whether sources stood still before the flush that is being announced. */
+  #wasPaused = false
   #scheduled = false
   #running: Promise<void> | undefined
   /** The first flush has succeeded. Recovery relies on it to hold all that was recovered, however much that is. */
@@ -216,16 +218,39 @@ class SegmentJournal implements Journal {
 
   async #run(): Promise<void> {
     if (this.#running !== undefined) return this.#running
-    this.#running = this.#flush(this.#pending.take(this.#settled ? maxFlushBatches : Infinity)).finally(() => {
+    this.#running = this.#flushAll().finally(() => {
       this.#running = undefined
       if (this.end > this.#durableEnd && !this.#closing) this.#schedule()
     })
     return this.#running
   }
 
-  async #flush(batches: readonly Batch[]): Promise<void> {
-    const last = batches.at(-1)
-    if (last === undefined) return
+  /** Flushes until nothing waits. The next flush is under way before anyone is told of this one: the disk works while PUBACKs are written. */
+  async #flushAll(): Promise<void> {
+    let batches = this.#take()
+    let written = this.#put(batches)
+    while (await written) {
+      this.#settle(batches)
+      const goesOn = this.end > this.#durableEnd && !this.#closing
+      if (goesOn) {
+        batches = this.#take()
+        written = this.#put(batches)
+      }
+      this.#announce()
+      const { segments } = this.#recovered.catalog
+      if (segments.at(-1) !== this.#newest) void this.#retain()
+      this.#newest = segments.at(-1)
+      if (!goesOn) return
+    }
+  }
+
+  #take(): readonly Batch[] {
+    return this.#pending.take(this.#settled ? maxFlushBatches : Infinity)
+  }
+
+  /** Puts batches on disk, however long it takes. False when closing has to drop them, or there were none. */
+  async #put(batches: readonly Batch[]): Promise<boolean> {
+    if (batches.length === 0) return false
     const began = this.#ports.clock.monotonic()
     for (let attempt = 0; ; attempt++) {
       const lastAttempt = this.#closing
@@ -236,19 +261,23 @@ class SegmentJournal implements Journal {
         if (!isWorld(error)) throw error
         this.#trouble(error)
         this.#gaveUp = lastAttempt
-        if (lastAttempt) return
+        if (lastAttempt) return false
         if (!this.#closing) await this.#pause(Math.min(maxRetryMs, firstRetryMs * 2 ** attempt))
       }
     }
     this.#durations.add(this.#ports.clock.monotonic() - began)
+    return true
+  }
+
+  #settle(batches: readonly Batch[]): void {
+    const last = batches.at(-1)
+    if (last === undefined) return
     this.#reader.offer(batches)
     this.#pending.release(batches)
     this.#durableEnd = last.first + last.count
     this.#settled = true
-    this.#announce()
-    const { segments } = this.#recovered.catalog
-    if (segments.at(-1) !== this.#newest) void this.#retain()
-    this.#newest = segments.at(-1)
+    this.#wasPaused = this.paused
+    this.#condition = { kind: 'open' }
   }
 
   /** Retention, once what was recovered is durable: until then its old copy is the only one. */
@@ -259,8 +288,7 @@ class SegmentJournal implements Journal {
   }
 
   #announce(): void {
-    const wasPaused = this.paused
-    this.#condition = { kind: 'open' }
+    const wasPaused = this.#wasPaused
     if (this.#pending.bytes <= limits.journalPendingBytes / 2) this.#overfull = false
     for (const listener of this.#durableListeners) listener(this.#durableEnd)
     if (this.#waiters.length > 0) {
