@@ -3,7 +3,7 @@
 //   npm test -- unit conformance  these stages: packages, format, lint, types, unit, conformance, console
 //   npm test -- src/hub test/x.test.ts   the tests of these files and folders
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, globSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -90,7 +90,7 @@ function endRunning() {
 /** A test that hangs fails after `patienceMs`; what it was waiting for is then in its name. */
 async function runTests(patterns, concurrency, patienceMs = 300_000) {
   const paths = patterns
-    .flatMap((pattern) => globSync(pattern))
+    .flatMap((pattern) => fs.globSync(pattern))
     .filter((path) => !path.includes('node_modules'))
     .toSorted()
   if (paths.length === 0) {
