@@ -36,6 +36,10 @@ export class HeldJournal implements Journal {
     return this.records.push(Buffer.from(record)) - 1
   }
 
+  appendSoon(record: Uint8Array): Offset {
+    return this.append(record)
+  }
+
   onDurable(listener: (end: Offset) => void): () => void {
     this.#durable.add(listener)
     return () => void this.#durable.delete(listener)

@@ -10,7 +10,6 @@ import {
   type PublishPacket,
   type SubscribePacket,
   type UnsubscribePacket,
-  type Will,
   encode,
   reasonCodes,
 } from '#wire/mqtt'
@@ -51,7 +50,7 @@ export class Connection implements Link, Acknowledged {
   #phase: 'connecting' | 'open' | 'closed' = 'connecting'
   #opening: Opening | undefined
   #session: Session | undefined
-  #will: Will | undefined
+  #will: ConnectPacket['will']
   #stamp: Buffer = nothing
   readonly #aliases: string[] = []
   #inMessages = 0
@@ -303,13 +302,14 @@ export class Connection implements Link, Acknowledged {
   }
 
   #denyPublish(opening: Opening, topic: string, packet: PublishPacket): void {
+    const { journal } = this.#desk.ports
+    const before = journal.end
     tellDenied(this.#desk, { device: opening.principal.device, clientId: opening.clientId, id: this.id }, 'publish', topic)
     if (packet.packetId === undefined) return
-    // In line with the others, so that PUBACKs keep the order of their PUBLISHes [MQTT-4.6.0-2].
-    const { journal } = this.#desk.ports
+    // In line with the others, so that PUBACKs keep the order of their PUBLISHes [MQTT-4.6.0-2]; it waits for them, not for its own record.
     this.#unacknowledged++
-    this.#desk.acknowledgements.wait(this, packet.packetId, reasonCodes['not-authorized'], journal.end, undefined)
-    if (journal.durableEnd >= journal.end) this.#desk.acknowledgements.durable(journal.durableEnd)
+    this.#desk.acknowledgements.wait(this, packet.packetId, reasonCodes['not-authorized'], before, undefined)
+    if (journal.durableEnd >= before) this.#desk.acknowledgements.durable(journal.durableEnd)
   }
 
   #resolveAlias(topic: string, alias: number): string | undefined {

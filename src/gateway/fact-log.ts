@@ -24,7 +24,7 @@ export class FactLog {
 
   /** Writes a fact now. While the journal is at its memory bound the fact is lost, as QoS 0 would be. */
   tell(fact: JsonFact): void {
-    this.#journal.append(encodeFact(fact))
+    this.#journal.appendSoon(encodeFact(fact))
     for (const observe of this.#observers) observe(fact)
   }
 

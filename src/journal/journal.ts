@@ -51,6 +51,8 @@ export interface Journal extends AsyncDisposable {
   readonly buffer: Buffer
   /** Copies one whole record in; returns its offset, or -1 as {@link Journal.reserve} does. */
   append(record: Uint8Array): Offset
+  /** As {@link Journal.append}, for a record that nobody waits for: it is on disk some 20 ms later, together with others. */
+  appendSoon(record: Uint8Array): Offset
   /** Called once per flush, in order, after the disk has everything below `end`. Returns how to stop listening. */
   onDurable(listener: (end: Offset) => void): () => void
   /** Resolves when everything appended so far is on disk; rejects with the Fault `journal/closed` when the journal is closed first. */

@@ -255,3 +255,31 @@ test('a closed journal refuses, and tells those who wait that it does not know',
   await waiting // written on the way out
   assert.equal(journal.append(Buffer.from('b')), -1)
 })
+
+test('what nobody waits for is on disk a moment later, in one flush; who waits takes it along at once', async () => {
+  const clock = new FakeClock()
+  await using journal = await openOn(new MemoryDisk(), { clock })
+  for (const word of ['a', 'b', 'c']) journal.appendSoon(Buffer.from(word))
+  await turns(20)
+  assert.deepEqual([journal.durableEnd, journal.state().flushes], [0, 0])
+  clock.advance(20)
+  await turns(20)
+  assert.deepEqual([journal.durableEnd, journal.state().flushes], [3, 1])
+  journal.appendSoon(Buffer.from('d'))
+  say(journal, 'e')
+  await turns(20)
+  assert.equal(journal.durableEnd, 5)
+  journal.appendSoon(Buffer.from('f'))
+  await journal.flushed()
+  assert.equal(journal.durableEnd, 6)
+})
+
+test('what nobody waits for survives an orderly end', async () => {
+  const disk = new MemoryDisk()
+  {
+    await using journal = await openOn(disk)
+    journal.appendSoon(Buffer.from('a'))
+  }
+  await using journal = await openOn(disk)
+  assert.deepEqual((await readAll(journal)).map(show), ['0 a'])
+})

@@ -27,6 +27,7 @@ export type JournalConfig = {
 
 const defaultSegmentBytes = 64 * 1024 * 1024
 const firstRetryMs = 50
+const soonMs = 20
 const maxRetryMs = 1_000
 const retentionEveryMs = 60_000
 /** A flush takes at most this many batches (1 MiB each), so that encrypting it does not hold up the loop. */
@@ -76,6 +77,9 @@ class SegmentJournal implements Journal {
   #wasPaused = false
   #scheduled = false
   #running: Promise<void> | undefined
+  #cancelSoon: CancelTimer | undefined
+  /** Somebody waits for everything below. */
+  #urgentEnd: Offset = 0
   /** The first flush has succeeded. Recovery relies on it to hold all that was recovered, however much that is. */
   #settled = false
   #closing = false
@@ -111,13 +115,17 @@ class SegmentJournal implements Journal {
   }
 
   reserve(bytes: number): number {
-    const at = this.#closing ? -1 : this.#pending.reserve(bytes)
-    if (at < 0) {
-      this.#refused++
-      return -1
-    }
-    if (this.#pending.bytes > limits.journalPendingBytes) this.#overfull = true
+    const at = this.#reserve(bytes)
+    if (at < 0) return -1
+    this.#urgentEnd = this.end
     if (!this.#scheduled && this.#running === undefined) this.#schedule()
+    return at
+  }
+
+  #reserve(bytes: number): number {
+    const at = this.#closing ? -1 : this.#pending.reserve(bytes)
+    if (at < 0) this.#refused++
+    else if (this.#pending.bytes > limits.journalPendingBytes) this.#overfull = true
     return at
   }
 
@@ -129,6 +137,14 @@ class SegmentJournal implements Journal {
     const at = this.reserve(record.length)
     if (at < 0) return -1
     this.buffer.set(record, at)
+    return this.end - 1
+  }
+
+  appendSoon(record: Uint8Array): Offset {
+    const at = this.#reserve(record.length)
+    if (at < 0) return -1
+    this.buffer.set(record, at)
+    this.#scheduleSoon()
     return this.end - 1
   }
 
@@ -145,6 +161,8 @@ class SegmentJournal implements Journal {
   flushed(): Promise<void> {
     if (this.#durableEnd >= this.end) return Promise.resolve()
     if (this.#closing && this.#running === undefined) return Promise.reject(closed())
+    this.#urgentEnd = this.end
+    if (!this.#scheduled && this.#running === undefined) this.#schedule()
     return new Promise((resolve, reject) => {
       this.#waiters.push({ end: this.end, resolve, reject })
     })
@@ -200,6 +218,7 @@ class SegmentJournal implements Journal {
     if (this.#closing) return
     this.#closing = true
     this.#cancelRetention()
+    this.#cancelSoon?.()
     this.#wake()
     await this.#running
     while (!this.#gaveUp && this.end > this.#durableEnd) await this.#run()
@@ -216,11 +235,22 @@ class SegmentJournal implements Journal {
     })
   }
 
+  /** For records that nobody waits for: they share a flush with what comes in the next moments. */
+  #scheduleSoon(): void {
+    if (this.#scheduled || this.#running !== undefined || this.#cancelSoon !== undefined) return
+    this.#cancelSoon = this.#ports.clock.after(soonMs, () => {
+      this.#cancelSoon = undefined
+      if (!this.#scheduled && !this.#closing) void this.#run()
+    })
+  }
+
   async #run(): Promise<void> {
     if (this.#running !== undefined) return this.#running
     this.#running = this.#flushAll().finally(() => {
       this.#running = undefined
-      if (this.end > this.#durableEnd && !this.#closing) this.#schedule()
+      if (this.#closing || this.end === this.#durableEnd) return
+      if (this.#urgentEnd > this.#durableEnd) this.#schedule()
+      else this.#scheduleSoon()
     })
     return this.#running
   }
@@ -231,7 +261,7 @@ class SegmentJournal implements Journal {
     let written = this.#put(batches)
     while (await written) {
       this.#settle(batches)
-      const goesOn = this.end > this.#durableEnd && !this.#closing
+      const goesOn = this.#urgentEnd > this.#durableEnd && !this.#closing
       if (goesOn) {
         batches = this.#take()
         written = this.#put(batches)
