@@ -34,7 +34,8 @@ test(
     await using hub = await HubProcess.open()
     const devices: TestDevice[] = []
     for (let i = 1; i <= clients; i++) devices.push(await hub.addDevice(`load-${i}`))
-    const sums = { acknowledged: 0, sent: 0, missing: 0, slowestStartMs: 0 }
+    const sums = { acknowledged: 0, sent: 0, missing: 0 }
+    const restartsMs: number[] = []
     const last = { offset: -1 }
     for (let cycle = 1; cycle <= cycles; cycle++) {
       const publishers = await Publishers.open(hub, devices, `cycle-${cycle}`)
@@ -44,7 +45,7 @@ test(
       await pause(0)
       const started = performance.now()
       await hub.start()
-      sums.slowestStartMs = Math.max(sums.slowestStartMs, performance.now() - started)
+      restartsMs.push(Math.round(performance.now() - started))
       const facts = await hub.watched(last.offset + 1)
       const missing = missingOf(publishers.acknowledged, facts)
       assert.deepEqual(
@@ -59,7 +60,7 @@ test(
       sums.missing += missing.length
     }
     console.log(
-      `  ${sums.acknowledged} acknowledged of ${sums.sent} sent, ${sums.missing} missing; slowest restart ${sums.slowestStartMs.toFixed(0)} ms`,
+      `  ${sums.acknowledged} acknowledged of ${sums.sent} sent, ${sums.missing} missing; restarts in ms: ${restartsMs.join(' ')}`,
     )
   },
 )
@@ -69,9 +70,12 @@ function missingOf(acknowledged: readonly string[], facts: readonly WatchedFact[
   return acknowledged.filter((body) => !present.has(body))
 }
 
-/** Offsets are dense and never reused: not even after a crash. */
+/** Offsets only grow and are never reused, not even after a crash. Numbers are missing where the hub's own probes spoke: nobody else sees those. */
 function checkOffsets(facts: readonly WatchedFact[], last: number): number {
-  let expected = last + 1
-  for (const fact of facts) assert.equal(fact.offset, expected++, 'offsets are dense')
-  return expected - 1
+  let before = last
+  for (const fact of facts) {
+    assert.ok(fact.offset > before, `offset ${fact.offset} comes after ${before}`)
+    before = fact.offset
+  }
+  return before
 }
