@@ -105,16 +105,19 @@ test('no file is longer than 400 lines', () => {
 
 test('every dependency has its line in docs/dependencies.md: what, why, licence', () => {
   const table = read('docs/dependencies.md')
+  const used = new Set<string>()
   for (const manifest of ['package.json', 'console/package.json'] as const) {
     const { dependencies, devDependencies, optionalDependencies }: Record<string, Record<string, string> | undefined> = JSON.parse(
       read(manifest),
     )
     for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
+      used.add(name)
       assert.match(version, /^\d+\.\d+\.\d+$/, `${name} is pinned`)
       const row = table.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${name}\``))
       assert.ok(row !== undefined && row.split('|').length >= 6, `${name} has a full row`)
     }
   }
+  for (const [, name] of table.matchAll(/^\| `([^`]+)` \|/gm)) assert.ok(used.has(name ?? ''), `${name} is not used any more`)
 })
 
 test('ARCHITECTURE names every room of the plan', () => {
