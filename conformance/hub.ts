@@ -159,10 +159,10 @@ export class HubProcess implements AsyncDisposable {
     if (status !== 201) throw new Error(`adding ${id}: ${status} ${JSON.stringify(json)}`)
   }
 
-  /** Runs the `thingwall` command against this hub. */
+  /** Runs the `thingwall` command against this hub, in a folder that goes with it. */
   command(...words: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
     return new Promise((resolve) => {
-      const child = spawn(process.execPath, [main, ...words], { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn(process.execPath, [main, ...words], { cwd: this.#home, env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] })
       let [stdout, stderr] = ['', '']
       child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text))
       child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))
