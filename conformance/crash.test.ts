@@ -53,12 +53,13 @@ test(
         [],
         `cycle ${cycle} of seed ${seed}: ${missing.length} of ${publishers.acknowledged.length} acknowledged messages are missing`,
       )
-      assert.ok(publishers.acknowledged.length > 0, `cycle ${cycle}: the load acknowledged something`)
       last.offset = checkOffsets(facts, last.offset)
       sums.acknowledged += publishers.acknowledged.length
       sums.sent += publishers.sent
       sums.missing += missing.length
     }
+    // A kill may come before the first acknowledgement, but not every time: then nothing would have been shown.
+    assert.ok(sums.acknowledged > cycles * clients, `${sums.acknowledged} messages were acknowledged in all`)
     console.log(
       `  ${sums.acknowledged} acknowledged of ${sums.sent} sent, ${sums.missing} missing; restarts in ms: ${restartsMs.join(' ')}`,
     )
