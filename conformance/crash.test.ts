@@ -37,6 +37,7 @@ test(
     const sums = { acknowledged: 0, sent: 0, missing: 0 }
     const restartsMs: number[] = []
     const last = { offset: -1 }
+    const everAcknowledged = new Set<string>()
     for (let cycle = 1; cycle <= cycles; cycle++) {
       const publishers = await Publishers.open(hub, devices, `cycle-${cycle}`)
       await pause(50 + Math.floor(random() * 900))
@@ -57,7 +58,10 @@ test(
       sums.acknowledged += publishers.acknowledged.length
       sums.sent += publishers.sent
       sums.missing += missing.length
+      for (const body of publishers.acknowledged) everAcknowledged.add(body)
     }
+    await hub.eachWatched('start', (fact) => void everAcknowledged.delete(fact.body ?? ''))
+    assert.equal(everAcknowledged.size, 0, 'what an earlier life acknowledged is still there after all later ones')
     // A kill may come before the first acknowledgement, but not every time: then nothing would have been shown.
     assert.ok(sums.acknowledged > cycles * clients, `${sums.acknowledged} messages were acknowledged in all`)
     console.log(

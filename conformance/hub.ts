@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } 
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type ApiAnswer, callApi } from './api.ts'
 import { until } from './until.ts'
@@ -172,9 +173,21 @@ export class HubProcess implements AsyncDisposable {
 
   /** What `thingwall watch --json` reads back, from an offset to the end. */
   async watched(from: number | 'start' = 'start', ...flags: readonly string[]): Promise<readonly WatchedFact[]> {
-    const { code, stdout, stderr } = await this.command('watch', '--json', '--from', `${from}`, '--until', 'end', ...flags)
+    const facts: WatchedFact[] = []
+    await this.eachWatched(from, (fact) => facts.push(fact), ...flags)
+    return facts
+  }
+
+  /** The same, one by one, for more than memory should hold. */
+  async eachWatched(from: number | 'start', seen: (fact: WatchedFact) => void, ...flags: readonly string[]): Promise<void> {
+    const words = ['watch', '--json', '--from', `${from}`, '--until', 'end', ...flags]
+    const child = spawn(process.execPath, [main, ...words], { cwd: this.#home, env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+    for await (const line of createInterface({ input: child.stdout })) seen(JSON.parse(line))
+    const code = await ended
     if (code !== 0) throw new Error(`watch ended with ${code}: ${stderr}`)
-    return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
   }
 
   /** The same by the API alone: without a process of its own, for tests that ask often. */
