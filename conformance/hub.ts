@@ -84,6 +84,11 @@ export class HubProcess implements AsyncDisposable {
     return this.#output
   }
 
+  /** The root key: not in the data directory. */
+  get keyFile(): string {
+    return join(this.#home, 'keys', 'root.key')
+  }
+
   get pid(): number {
     return this.#child?.pid ?? 0
   }
@@ -91,7 +96,7 @@ export class HubProcess implements AsyncDisposable {
   /** Starts the process again on the same directory and ports. Resolves when `/healthz` says 200. */
   async start(): Promise<void> {
     const { mqtt, https, console } = this.ports
-    const flags = ['--data', this.directory, '--key-file', join(this.#home, 'keys', 'root.key'), '--host', this.host]
+    const flags = ['--data', this.directory, '--key-file', this.keyFile, '--host', this.host]
     const ports = ['--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--console-port', `${console}`]
     const child = spawn(process.execPath, [main, 'start', ...flags, ...ports, ...this.#arguments], {
       env: this.environment,
@@ -109,9 +114,9 @@ export class HubProcess implements AsyncDisposable {
     })
   }
 
-  /** Ends the process as `SIGTERM` does, and waits. */
-  async stop(): Promise<void> {
-    await this.#end('SIGTERM')
+  /** Ends the process as `SIGTERM` does, and waits for its exit code. */
+  async stop(): Promise<number | null> {
+    return this.#end('SIGTERM')
   }
 
   /** Ends the process as a power cut does, and waits. */
@@ -119,12 +124,12 @@ export class HubProcess implements AsyncDisposable {
     await this.#end('SIGKILL')
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('close', resolve))
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
     child.kill(signal)
-    await ended
+    return ended
   }
 
   #pidInFile(): number | undefined {
