@@ -16,7 +16,10 @@ export function retainedRows(store: Store): RetainedStore {
     async load() {
       const rows = await store.query('SELECT record FROM retained')
       const [cursor] = await store.query("SELECT offset FROM cursors WHERE name = 'retained'")
-      return { records: rows.map((row) => row['record']).filter((record) => Buffer.isBuffer(record)), upTo: Number(cursor?.['offset'] ?? 0) }
+      return {
+        records: rows.map((row) => row['record']).filter((record) => Buffer.isBuffer(record)),
+        upTo: Number(cursor?.['offset'] ?? 0),
+      }
     },
     async save(changes, upTo) {
       const rows: Statement[] = changes.map(([topic, record]) =>
