@@ -21,7 +21,8 @@ const wanted = [
   ['mosquitto-clients', 'mosquitto_pub'],
   ['openssl', 'openssl'],
   ['chromium', 'chromium'],
-  ['nats-server', 'nats-server'],
+  ['zsh', 'zsh'],
+  ['fish', 'fish'],
 ]
 const tests = {
   unit: ['src/**/*.test.ts', 'test/**/*.test.ts'],

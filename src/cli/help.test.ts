@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { runCommand } from '../../test/run-command.ts'
 import { completionScript, helpOf, referencePage, tree } from './index.ts'
@@ -78,7 +80,11 @@ const shells = [
 for (const [shell, check] of shells) {
   const missing = spawnSync(shell, ['--version']).error !== undefined
   test(`the ${shell} completion is one that ${shell} can read`, { skip: missing && `${shell} is not installed` }, () => {
-    execFileSync(shell, check, { input: completionScript(shell, tree), stdio: ['pipe', 'ignore', 'pipe'] })
+    // As a file: fish does not read a script from a pipe.
+    const file = join(mkdtempSync(join(tmpdir(), 'completion-')), 'script')
+    writeFileSync(file, completionScript(shell, tree))
+    execFileSync(shell, [...check, file], { stdio: ['ignore', 'ignore', 'pipe'] })
+    rmSync(dirname(file), { recursive: true })
   })
 }
 
