@@ -36,11 +36,13 @@ class MemoryRows implements RetainedStore {
   readonly rows = new Map<string, Buffer>()
   upTo = 0
   fails = false
+  saved = 0
   async load() {
     return { records: [...this.rows.values()], upTo: this.upTo }
   }
   async save(changes: Parameters<RetainedStore['save']>[0], upTo: number) {
     if (this.fails) throw new Error('the disk says no')
+    this.saved += changes.length
     for (const [topic, row] of changes)
       if (row === undefined) this.rows.delete(topic)
       else this.rows.set(topic, row)
@@ -118,4 +120,9 @@ test('a copy that could not be written is owed, and the offset never passes it',
   clock.advance(5_000)
   await settle()
   assert.deepEqual([rows.upTo, [...rows.rows.keys()]], [1, ['a']])
+  journal.append(record('elsewhere', 'x', false))
+  journal.flush()
+  clock.advance(5_000)
+  await settle()
+  assert.deepEqual([rows.upTo, rows.saved], [2, 1])
 })
