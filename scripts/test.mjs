@@ -1,6 +1,6 @@
 // `npm test`: every stage runs, each says how long it took, and the sums come last.
 //   npm test                      everything
-//   npm test -- unit conformance  these stages: packages, format, lint, types, unit, conformance, console
+//   npm test -- unit conformance  these stages: packages, format, lint, unused, types, unit, conformance, console
 //   npm test -- src/hub test/x.test.ts   the tests of these files and folders
 import { spawn, spawnSync } from 'node:child_process'
 import fs, { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -39,6 +39,8 @@ const stages = {
   packages: async () => verdict(installPackages()),
   format: async () => verdict(await run('oxfmt', ['--check', '.'])),
   lint: async () => verdict(await run('oxlint', ['--type-aware', '--quiet', '.'])),
+  // Files and packages that nothing uses.
+  unused: async () => verdict(await run('knip', ['--dependencies', '--files', '--no-progress'])),
   types: async () => {
     const projects = ['.', ...(existsSync('console/tsconfig.json') ? ['console'] : [])]
     let passed = true
