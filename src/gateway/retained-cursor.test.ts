@@ -105,6 +105,16 @@ test('the copy and what the journal has after it make the state after a restart'
   assert.deepEqual((await open(journal, rows)).said(), ['a=copied', 'b=only in the journal'])
 })
 
+test('what was read from the journal is copied at once: a hub that is killed early does not read it again', async () => {
+  const journal = new HeldJournal()
+  journal.append(record('a', 'x'))
+  journal.append(record('b', 'x', false))
+  journal.flush()
+  const rows = new MemoryRows()
+  await open(journal, rows)
+  assert.deepEqual([rows.upTo, [...rows.rows.keys()]], [2, ['a']])
+})
+
 test('a copy that could not be written is owed, and the offset never passes it', async () => {
   const journal = new HeldJournal()
   const rows = new MemoryRows()

@@ -29,12 +29,12 @@ export async function followRetained(ports: {
   const { journal, broker, clock, store } = ports
   const { records, upTo } = await store.load()
   for (const record of records) restore(broker, record)
-  let saved = Math.max(upTo, journal.start)
-  while (saved < journal.durableEnd) {
-    const { records: found, next } = await journal.read(saved, page)
+  for (let at = Math.max(upTo, journal.start); at < journal.durableEnd;) {
+    const { records: found, next } = await journal.read(at, page)
     for (const record of found) if ('bytes' in record) restore(broker, record.bytes)
-    saved = next
+    at = next
   }
+  let saved = upTo
   const owed = new Map<string, Buffer | undefined>()
   const save = async () => {
     const end = journal.durableEnd
@@ -49,6 +49,8 @@ export async function followRetained(ports: {
   }
   let saving = Promise.resolve()
   const next = () => (saving = saving.then(save).catch((error: unknown) => ports.trouble(error)))
+  // At once, or a hub that is killed early again and again would read all of the journal each time.
+  await next()
   const stop = clock.every(saveMs, () => void next())
   return async () => {
     stop()
