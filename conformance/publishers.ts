@@ -1,13 +1,13 @@
 import { type MqttClient, connectAsync } from 'mqtt'
-import type { HubProcess, TestDevice } from './hub.ts'
+import type { HubProcess, TestDevice, WatchedFact } from './hub.ts'
 
 /** What one client sends at most before it waits for acknowledgements. */
 const window = 16
 
 /** Many MQTT.js clients that publish QoS 1 as fast as the hub acknowledges, and remember which messages it acknowledged. */
 export class Publishers {
-  /** Bodies that the hub has acknowledged. */
-  readonly acknowledged: string[] = []
+  /** Numbers of the messages that the hub has acknowledged; {@link numberOf} finds them in bodies. */
+  readonly acknowledged: number[] = []
   /** Messages that were sent, acknowledged or not. */
   sent = 0
   readonly #clients: readonly MqttClient[]
@@ -43,8 +43,14 @@ export class Publishers {
     )
     for (const client of clients) client.on('error', () => undefined)
     const publishers = new Publishers(clients, label, paddingBytes)
-    for (const [at, client] of clients.entries()) for (let i = 0; i < window; i++) publishers.#publish(client, devices[at]?.id ?? '', at)
+    for (const [at, client] of clients.entries()) for (let i = 0; i < window; i++) publishers.#publish(client, devices[at]?.id ?? '')
     return publishers
+  }
+
+  /** The acknowledged messages that are not among `facts`, by number. */
+  missingFrom(facts: readonly WatchedFact[]): readonly number[] {
+    const present = new Set(facts.map((fact) => numberOf(this.#label, fact)))
+    return this.acknowledged.filter((number) => !present.has(number))
   }
 
   /** Messages that are sent and not acknowledged. */
@@ -63,15 +69,22 @@ export class Publishers {
     for (const client of this.#clients) client.end(true)
   }
 
-  #publish(client: MqttClient, device: string, at: number): void {
+  #publish(client: MqttClient, device: string): void {
     if (!this.#running) return
-    const body = `${this.#label}/${at}/${this.sent++}/${this.#padding}`
+    const number = this.sent++
+    const body = `${this.#label}/${number}/${this.#padding}`
     this.#inFlight++
     client.publish(`devices/${device}/messages/events/`, body, { qos: 1 }, (error) => {
       this.#inFlight--
       if (error !== undefined && error !== null) return
-      this.acknowledged.push(body)
-      this.#publish(client, device, at)
+      this.acknowledged.push(number)
+      this.#publish(client, device)
     })
   }
+}
+
+/** The number of a message that publishers of this label sent; undefined for everything else. */
+export function numberOf(label: string, fact: WatchedFact): number | undefined {
+  const [said, number] = fact.body?.split('/', 2) ?? []
+  return said === label ? Number(number) : undefined
 }
