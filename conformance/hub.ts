@@ -106,11 +106,17 @@ export class HubProcess implements AsyncDisposable {
     const keep = (text: string): void => void (this.#output = (this.#output + text).slice(-64 * 1024))
     child.stdout.setEncoding('utf8').on('data', keep)
     child.stderr.setEncoding('utf8').on('data', keep)
-    await until('the hub is ready', 60_000, async () => {
+    let health = 'no answer'
+    const ready = until('the hub is ready', 60_000, async () => {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new Error(`the hub ended with ${child.exitCode ?? child.signalCode}:\n${this.#output}`)
       if (!existsSync(join(this.directory, 'hub.json')) || this.#pidInFile() !== child.pid) return false
-      return (await this.api('GET', '/healthz').catch(() => undefined))?.status === 200
+      const answer = await this.api('GET', '/healthz').catch((error: unknown) => ({ status: 0, text: String(error) }))
+      health = `${answer.status} ${answer.text}`
+      return answer.status === 200
+    })
+    await ready.catch((error: unknown) => {
+      throw new Error(`${String(error)}; health: ${health}; it said:\n${this.#output.slice(-4_000)}`)
     })
   }
 
@@ -215,7 +221,8 @@ export class HubProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
-    rmSync(this.#home, { recursive: true, force: true })
+    if (process.env['THINGWALL_KEEP'] === undefined) rmSync(this.#home, { recursive: true, force: true })
+    else console.log(`  kept ${this.#home}`)
   }
 }
 
