@@ -1,6 +1,6 @@
 import type { Broker, Message } from '#broker'
 import { type Clock, parseDeviceId } from '#base'
-import { type Journal, type Offset, type TelemetryFact, decodeRecord, encodeTelemetry } from '#journal'
+import { type Journal, type Offset, type TelemetryFact, decodeRecord, encodeTelemetry, isRetainedTelemetry } from '#journal'
 import { parseTelemetryTopic } from '#wire/azure'
 import { decodePropertyBytes } from '#wire/mqtt'
 import { propertyBytes } from './property-bytes.ts'
@@ -13,7 +13,7 @@ export type RetainedStore = {
 }
 
 const saveMs = 5_000
-const page = { records: 5_000, bytes: 8 * 1024 * 1024 }
+const page = { records: 5_000, bytes: 1024 * 1024 }
 
 /**
  * Brings the retained messages back after a start, and keeps their copy on disk. The journal has every one before it was acknowledged,
@@ -31,7 +31,7 @@ export async function followRetained(ports: {
   for (const record of records) restore(broker, record)
   for (let at = Math.max(upTo, journal.start); at < journal.durableEnd;) {
     const { records: found, next } = await journal.read(at, page)
-    for (const record of found) if ('bytes' in record) restore(broker, record.bytes)
+    for (const record of found) if ('bytes' in record && isRetainedTelemetry(record.bytes)) restore(broker, record.bytes)
     at = next
   }
   let saved = upTo

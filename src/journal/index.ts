@@ -5,6 +5,7 @@ export {
   encodeFact,
   encodeStamp,
   encodeTelemetry,
+  isRetainedTelemetry,
   recordKind,
   telemetryFlags,
   telemetrySize,

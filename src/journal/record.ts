@@ -136,6 +136,11 @@ export function decodeRecord(bytes: Buffer): Result<Fact> {
   return decodeJson(bytes, name, instant(ms))
 }
 
+/** Whether a record is a telemetry record with the RETAIN flag, by a look at three bytes: who reads a whole journal need not decode it. */
+export function isRetainedTelemetry(bytes: Uint8Array): boolean {
+  return bytes[0] === version && bytes[1] === kindNumbers.telemetry && ((bytes[2] ?? 0) & 4) !== 0
+}
+
 /** The kind of a record by a look at its second byte, without decoding; `undefined` when this release does not know it. */
 export function recordKind(bytes: Uint8Array): FactKind | undefined {
   const kind = bytes[1] ?? 0

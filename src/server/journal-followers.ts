@@ -1,10 +1,10 @@
 import type { Clock } from '#base'
-import { type Fact, type Journal, decodeRecord, encodeFact } from '#journal'
+import { type Fact, type Journal, decodeRecord, encodeFact, recordKind } from '#journal'
 
 const lookMs = 60_000
 // Enough to have seen every device of a busy plant once, little enough to be read in a second.
 const recent = 200_000
-const page = { records: 5_000, bytes: 4 * 1024 * 1024 }
+const page = { records: 5_000, bytes: 1024 * 1024 }
 
 /**
  * Writes what the journal has found broken in itself as facts, so that it shows where everything else shows: at once, and whenever more is
@@ -32,9 +32,9 @@ export async function replayRecent(journal: Journal, observe: (fact: Fact) => vo
   while (at < end && !signal.aborted) {
     const { records, next } = await journal.read(at, page)
     for (const record of records) {
-      if (!('bytes' in record) || record.offset >= end) continue
+      if (!('bytes' in record) || record.offset >= end || recordKind(record.bytes) === 'telemetry') continue
       const fact = decodeRecord(record.bytes)
-      if (fact.ok && fact.value.kind !== 'telemetry') observe(fact.value)
+      if (fact.ok) observe(fact.value)
     }
     if (next <= at) break
     at = next
