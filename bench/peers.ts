@@ -86,7 +86,7 @@ export async function startHub(place: Place): Promise<Peer> {
     join(place.directory, 'hub.log'),
   )
   const version: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const peer = await running('thingwall', version.version, 'fdatasync before the ack', mqtt, child)
+  const peer = await running('thingwall', version.version, 'on disk before the ack', mqtt, child)
   if (!existsSync(join(place.certs, 'root.pem'))) {
     mkdirSync(place.certs, { recursive: true })
     await new Promise((resolve) => setTimeout(resolve, 500))
