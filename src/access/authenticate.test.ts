@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DeviceId, instant, ok, parseDeviceId, refuse } from '#base'
+import { type DeviceId, Secret, instant, ok, parseDeviceId, refuse } from '#base'
 import { authenticate, type Credentials } from './authenticate.ts'
 import type { AuthenticationPorts, RegisteredDevice } from './ports.ts'
 
@@ -34,7 +34,9 @@ const ports: AuthenticationPorts = {
     sha256 === print('d') ? [id('valve-1'), id('pump-1')] : sha256 === print('a') || sha256 === print('b') ? [pinned.id] : [],
   verifyChain(presented) {
     const [commonName = '', letter = '', verdict] = read(presented[0])
-    return verdict === 'good' ? ok({ commonName, serial: '01', fingerprintSha256: print(letter) }) : refuse(`pki/${verdict}`, 'no')
+    return verdict === 'good'
+      ? ok({ commonName, serial: '01', fingerprintSha256: print(letter), chainNotAfter: instant(9_000_000) })
+      : refuse(`pki/${verdict}`, 'no')
   },
   leafFacts(der) {
     const [commonName, letter = '', verdict] = read(der)
@@ -47,6 +49,16 @@ const ports: AuthenticationPorts = {
     })
   },
   isOurHost: (host) => host.split(':')[0]?.toLowerCase() === 'hub.example',
+}
+const nothing: Credentials = {
+  clientId: '',
+  userName: undefined,
+  password: undefined,
+  authenticationMethod: undefined,
+  authenticationData: undefined,
+  mqttVersion: 5,
+  peerAddress: '192.0.2.1',
+  certificates: [],
 }
 const azure = (device: string, host = 'hub.example') => `${host}/${device}/?api-version=2021-04-12`
 
@@ -105,7 +117,7 @@ const cases: readonly (readonly [string, Partial<Credentials>, string])[] = [
   ['junk instead of a certificate', { certificates: [cert('pump-1', 'c', 'junk')] }, 'pki/malformed'],
   [
     'a password',
-    { userName: azure('pump-1'), clientId: 'pump-1', hasPassword: true, certificates: [cert('pump-1')] },
+    { userName: azure('pump-1'), clientId: 'pump-1', password: new Secret(Buffer.from('x')), certificates: [cert('pump-1')] },
     'access/password-unsupported',
   ],
   [
@@ -118,15 +130,22 @@ const cases: readonly (readonly [string, Partial<Credentials>, string])[] = [
 
 for (const [name, given, expected] of cases) {
   test(`authenticate: ${name} -> ${expected}`, () => {
-    const result = authenticate({ clientId: '', userName: undefined, hasPassword: false, certificates: [], ...given }, ports, now)
+    const result = authenticate({ ...nothing, ...given }, ports, now)
     assert.equal(result.ok ? `${result.value.device} ${result.value.mode}` : result.error.code, expected)
   })
 }
 
 test('the sentence for the peer does not tell an unknown device from a disabled one', () => {
   const say = (device: string) => {
-    const result = authenticate({ clientId: device, userName: azure(device), hasPassword: false, certificates: [cert(device)] }, ports, now)
+    const result = authenticate({ ...nothing, clientId: device, userName: azure(device), certificates: [cert(device)] }, ports, now)
     return result.ok ? '' : result.error.message
   }
   assert.equal(say('nobody'), say('old-1'))
+})
+
+test('a principal carries whom policies are asked about, and when its certificate ends', () => {
+  const result = authenticate({ ...nothing, clientId: 'any', certificates: [cert('pump-1')] }, ports, now)
+  assert.ok(result.ok)
+  assert.deepEqual(result.value.subject, { identity: 'pump-1', username: 'pump-1', clientId: 'any', attributes: {} })
+  assert.equal(result.value.expiresAt, 9_000_000)
 })

@@ -1,19 +1,27 @@
-import { type DeviceId, type Instant, type Refusal, type Result, fail, ok, parseDeviceId } from '#base'
+import { type DeviceId, type Instant, type Refusal, type Result, type Secret, fail, ok, parseDeviceId } from '#base'
 import { parseUserName } from '#wire/azure'
 import type { AuthenticationPorts, RegisteredDevice } from './ports.ts'
 import type { Principal } from './principal.ts'
 
 /** What a CONNECT and its TLS session say about the peer. */
 export type Credentials = {
+  /** The one that will be used: as sent, or assigned by the server where none was sent. */
   readonly clientId: string
   readonly userName: string | undefined
-  readonly hasPassword: boolean
+  /** Undefined also where an empty one was sent. */
+  readonly password: Secret | undefined
+  /** MQTT 5, Authentication Method (0x15) and Authentication Data (0x16). */
+  readonly authenticationMethod: string | undefined
+  readonly authenticationData: Secret | undefined
+  readonly mqttVersion: 4 | 5
+  /** Where the peer is, for the record and for whom we ask about it. */
+  readonly peerAddress: string
   /** The chain that the client sent, DER, leaf first; empty without a certificate. */
   readonly certificates: readonly Buffer[]
 }
 
-/** Why a client was refused: `blame` says which CONNACK code it gets. */
-export type Refused = Refusal & { readonly blame: 'credentials' | 'client-id' }
+/** Why a client was refused: `blame` says which CONNACK code it gets, unless `reasonCode` (an MQTT 5 one, from 0x80 on) does. */
+export type Refused = Refusal & { readonly blame: 'credentials' | 'client-id'; readonly reasonCode?: number }
 
 const no = (code: string, message: string, detail?: string) =>
   fail<Refused>({ code, message, blame: 'credentials', ...(detail === undefined ? {} : { detail }) })
@@ -43,7 +51,7 @@ export function authenticate(credentials: Credentials, ports: AuthenticationPort
   }
   const leaf = credentials.certificates[0]
   if (leaf === undefined) return no('access/no-certificate', 'A client certificate is needed to connect.')
-  if (credentials.hasPassword)
+  if (credentials.password !== undefined)
     return no('access/password-unsupported', 'Passwords and shared access signatures are off; connect with a certificate alone.')
   return claimed === undefined ? byCertificate(credentials, leaf, ports, now) : byName(credentials, claimed, leaf, ports, now)
 }
@@ -89,10 +97,12 @@ function prove(
 ): Result<Principal, Refused> {
   let serial: string | undefined
   let thumbprint: string
+  let expiresAt: Instant
   if (device.authentication.type === 'selfSigned') {
     const facts = ports.leafFacts(leaf)
     if (!facts.ok) return fail({ ...facts.error, blame: 'credentials' })
     thumbprint = facts.value.fingerprintSha256
+    expiresAt = facts.value.notAfter
     const { primaryThumbprint, secondaryThumbprint } = device.authentication
     if (thumbprint !== primaryThumbprint && thumbprint !== secondaryThumbprint)
       return no('access/wrong-thumbprint', 'The device is not known or may not connect.', `presented ${thumbprint}`)
@@ -106,13 +116,16 @@ function prove(
       return no('access/wrong-common-name', 'The certificate does not belong to this device.', `common name ${chain.value.commonName}`)
     thumbprint = chain.value.fingerprintSha256
     serial = chain.value.serial
+    expiresAt = chain.value.chainNotAfter
   }
   if (device.status !== 'enabled') return no('access/disabled', 'The device is not known or may not connect.', 'the device is disabled')
   return ok({
     device: device.id,
+    subject: { identity: device.id, username: device.id, clientId: credentials.clientId, attributes: {} },
     generationId: device.generationId,
     mode,
     authentication: { type: 'x509', scope: 'device', method: device.authentication.type, thumbprint, serial },
+    expiresAt,
     userName: credentials.userName,
   })
 }

@@ -11,7 +11,13 @@ export type RegisteredDevice = {
 }
 
 /** A leaf whose chain to one of our trust anchors was verified at the given time, revocation included. */
-export type VerifiedLeaf = { readonly commonName: string; readonly serial: string; readonly fingerprintSha256: string }
+export type VerifiedLeaf = {
+  readonly commonName: string
+  readonly serial: string
+  readonly fingerprintSha256: string
+  /** The earliest end of everything in the chain (edge.md 1.6, 10). */
+  readonly chainNotAfter: Instant
+}
 
 /** What a certificate says about itself; nothing about it has been trusted yet. */
 export type LeafFacts = {

@@ -1,21 +1,30 @@
-import type { DeviceId } from '#base'
+import type { DeviceId, Instant, Subject } from '#base'
 
-/** A device that has proven who it is, and how. Sessions, queues and retained messages belong to this, never to a client id. */
+/** How an identity was proven: a client certificate, a shared access signature, a service account token, or somebody else's word (edge.md 1.4). */
+export type AuthenticationType = 'x509' | 'sas' | 'sat' | 'custom'
+
+/** An identity that has proven who it is, and how. Sessions, queues and retained messages belong to this, never to a client id. */
 export type Principal = {
+  /** The identity: a registered device's id, or another method's name with that method before it (`sat:...`, `x509:...`, `custom:...`). */
   readonly device: DeviceId
-  /** Tells a device from a deleted one of the same name. */
+  /** What policies are asked about; `subject.identity` is `device`, and `subject.clientId` is the one that is used in the end. */
+  readonly subject: Subject
+  /** Tells a device from a deleted one of the same name; empty for an identity that is not in the registry. */
   readonly generationId: string
-  /** `azure`: the identity was named by the user name, in IoT Hub's form. `mqtt`: the certificate alone names it. */
+  /** `azure`: the identity was named by the user name, in IoT Hub's form. `mqtt`: the credential alone names it. */
   readonly mode: 'azure' | 'mqtt'
   readonly authentication: {
-    readonly type: 'x509'
+    readonly type: AuthenticationType
     readonly scope: 'device'
-    readonly method: 'certificateAuthority' | 'selfSigned'
-    /** SHA-256 of the leaf, 64 lower-case hex characters. */
+    /** `certificateAuthority`, `selfSigned`, `sas`: a registered device. The others: a method of a BrokerAuthentication document. */
+    readonly method: 'certificateAuthority' | 'selfSigned' | 'sas' | 'X509' | 'ServiceAccountToken' | 'Custom'
+    /** SHA-256 of the leaf, 64 lower-case hex characters; empty where no certificate proved the identity. */
     readonly thumbprint: string
     /** Serial number of a leaf that we issued, lower-case hex. */
     readonly serial: string | undefined
   }
+  /** When the credential ends; the connection is closed then, without DISCONNECT (edge.md 1.9). Undefined: it does not end. */
+  readonly expiresAt: Instant | undefined
   /** The user name as sent, for the record. */
   readonly userName: string | undefined
 }

@@ -69,9 +69,11 @@ function gateway() {
   const broker = new Broker({ messages: 100, bytes: 100_000 })
   const principal = (device: DeviceId): Principal => ({
     device,
+    subject: { identity: device, username: device, clientId: '', attributes: {} },
     generationId: '1',
     mode: 'mqtt',
     userName: undefined,
+    expiresAt: undefined,
     authentication: { type: 'x509', scope: 'device', method: 'certificateAuthority', thumbprint: 'ab', serial: '01' },
   })
   const desk = new Desk(

@@ -1,5 +1,5 @@
 import type { Principal } from '#access'
-import { type Refusal, type Result, fail, limits, ok, uuid } from '#base'
+import { type Refusal, type Result, Secret, fail, limits, ok, uuid } from '#base'
 import { type ConnackPacket, type ConnectPacket, type ProtocolVersion, reasonCodes } from '#wire/mqtt'
 import type { Desk } from './desk.ts'
 import { TopicVerdicts } from './topic-verdict.ts'
@@ -30,10 +30,15 @@ export const topicAliasMaximum = 16
  * refused CONNECT leaves no trace but its record.
  */
 export function judgeConnect(connect: ConnectPacket, transport: Transport, desk: Desk): Result<Opening, NotOpened> {
+  const clientId = connect.clientId === '' ? `auto-${uuid(desk.ports.random)}` : connect.clientId
   const proven = desk.ports.authenticate({
-    clientId: connect.clientId,
+    clientId,
     userName: connect.username,
-    hasPassword: connect.password !== undefined && connect.password.length > 0,
+    password: secretOf(connect.password),
+    authenticationMethod: connect.properties?.authenticationMethod,
+    authenticationData: secretOf(connect.properties?.authenticationData),
+    mqttVersion: connect.version,
+    peerAddress: transport.address,
     certificates: transport.certificates(),
   })
   if (!proven.ok) {
@@ -41,7 +46,6 @@ export function judgeConnect(connect: ConnectPacket, transport: Transport, desk:
     return no(code, proven.error)
   }
   const principal = proven.value
-  const clientId = connect.clientId === '' ? `auto-${uuid(desk.ports.random)}` : connect.clientId
   const others = [...desk.of(principal.device)].filter((connection) => connection.clientId !== clientId)
   if (others.length >= desk.config.connectionsPerIdentity)
     return no(
@@ -79,6 +83,11 @@ export function judgeConnect(connect: ConnectPacket, transport: Transport, desk:
     receiveMaximum: connect.properties?.receiveMaximum ?? (connect.version === 5 ? 65_535 : 64),
     maxPacketBytes: connect.properties?.maximumPacketSize ?? Number.MAX_SAFE_INTEGER,
   })
+}
+
+/** A copy: what the reader lends is overwritten by the next bytes, and who is asked may take its time. */
+function secretOf(bytes: Buffer | undefined): Secret | undefined {
+  return bytes === undefined || bytes.length === 0 ? undefined : new Secret(Buffer.from(bytes))
 }
 
 /** Seconds; 0 and everything above the limit count as the limit (azure-wire 2.3). */

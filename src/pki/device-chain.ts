@@ -1,4 +1,4 @@
-import { type DeviceId, type Instant, type Result, ok, parseDeviceId, refuse } from '#base'
+import { type DeviceId, type Instant, type Result, instant, ok, parseDeviceId, refuse } from '#base'
 import { type Certificate, parseCertificate, refuseWeakKey } from '#wire/x509'
 import { fingerprintOf } from './authority.ts'
 import { type Known, findPath } from './chain.ts'
@@ -22,6 +22,8 @@ export type VerifiedLeaf = Omit<LeafFacts, 'commonName'> & {
   readonly commonName: string
   /** The common name where it can be a device's id; whether such a device exists is not said. */
   readonly deviceId: DeviceId | undefined
+  /** The earliest end of validity in the chain. */
+  readonly chainNotAfter: Instant
 }
 
 /**
@@ -123,7 +125,12 @@ export class DeviceChains {
       return refuse('pki/no-common-name', 'The certificate has no common name, which is where a device has its id.')
     const id = parseDeviceId(commonName)
     const remembered = {
-      leaf: { ...factsOf(leaf.value), commonName, deviceId: id.ok ? id.value : undefined },
+      leaf: {
+        ...factsOf(leaf.value),
+        commonName,
+        deviceId: id.ok ? id.value : undefined,
+        chainNotAfter: instant(Math.min(...path.value.map((step) => step.notAfter))),
+      },
       path: path.value.map(({ serial, notBefore, notAfter }) => ({ serial, notBefore, notAfter })),
     }
     this.#remembered.set(fingerprint, remembered)
