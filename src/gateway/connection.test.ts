@@ -11,6 +11,7 @@ import { HeldJournal } from '../../test/held-journal.ts'
 import { SeededRandom } from '../../test/seeded-random.ts'
 import { Connection } from './connection.ts'
 import { Desk } from './desk.ts'
+import { defaultListenerLimits } from './listener-limits.ts'
 import type { Transport } from './transport.ts'
 
 const id = (text: string): DeviceId => {
@@ -62,6 +63,8 @@ class FakeTransport implements Transport {
   }
 }
 
+const listener = { ...defaultListenerLimits, maxPacketBytes: 1_000, connectionsPerIdentity: 2, sessionExpirySeconds: 3_600 }
+
 /** A gateway without sockets: identities are what the fake certificate says, the disk waits for the test. */
 function gateway() {
   const clock = new FakeClock()
@@ -76,32 +79,29 @@ function gateway() {
     expiresAt: undefined,
     authentication: { type: 'x509', scope: 'device', method: 'certificateAuthority', thumbprint: 'ab', serial: '01' },
   })
-  const desk = new Desk(
-    { maxPacketBytes: 1_000, connectionsPerIdentity: 2, sessionExpirySeconds: 3_600 },
-    {
-      clock,
-      journal,
-      broker,
-      random: new SeededRandom(7),
-      bus: openBus(clock),
-      authenticate: ({ certificates }) => {
-        const name = certificates[0]?.toString() ?? ''
-        return name === 'stranger'
-          ? fail({ code: 'pki/unknown-issuer', message: 'Not ours.', blame: 'credentials' })
-          : ok(principal(id(name)))
-      },
-      policyOf: (device) => bindPolicy(builtInPolicy, tokenValues(device)),
-      serverTls: () => ({ key: '', cert: '', clientCa: '' }),
-      onServerTls: () => {},
-      describeCertificate: () => undefined,
-      isProbePort: () => false,
-      health: () => [],
+  const desk = new Desk({
+    clock,
+    journal,
+    broker,
+    random: new SeededRandom(7),
+    bus: openBus(clock),
+    authenticate: ({ certificates }) => {
+      const name = certificates[0]?.toString() ?? ''
+      return name === 'stranger'
+        ? fail({ code: 'pki/unknown-issuer', message: 'Not ours.', blame: 'credentials' })
+        : ok(principal(id(name)))
     },
-  )
+    policyOf: (device) => bindPolicy(builtInPolicy, tokenValues(device)),
+    serverTls: () => ({ key: '', cert: '', clientCa: '' }),
+    onServerTls: () => {},
+    describeCertificate: () => undefined,
+    isProbePort: () => false,
+    health: () => [],
+  })
   journal.onDurable((end) => desk.acknowledgements.durable(end))
   const connect = (device: string, more: Partial<ConnectPacket> = {}) => {
     const transport = new FakeTransport(device)
-    const connection = new Connection(transport, desk)
+    const connection = new Connection(transport, desk, listener)
     const version = more.version ?? 4
     const reader = new FrameReader({ role: 'client', version })
     reader.allow(100_000)
@@ -223,7 +223,7 @@ test('CVE-2023-0809: a first packet that is not CONNECT gets no byte', async () 
   const { transport } = connect('a')
   transport.written.length = 0
   const stranger = new FakeTransport('a')
-  const connection = new Connection(stranger, desk)
+  const connection = new Connection(stranger, desk, listener)
   connection.receive(Buffer.from('GET / HTTP/1.1\r\n\r\n'))
   assert.deepEqual([stranger.written.length, stranger.state], [0, 'ended'])
 })

@@ -1,5 +1,5 @@
 import type { Principal } from '#access'
-import { type Instant, limits, never, uuid } from '#base'
+import { type Instant, never, uuid } from '#base'
 import type { Link, Message, Session } from '#broker'
 import { telemetryFlags, telemetrySize, writeTelemetry } from '#journal'
 import {
@@ -16,7 +16,8 @@ import {
 import type { Acknowledged } from './acknowledgements.ts'
 import type { Desk } from './desk.ts'
 import { type EndReason, disconnectCode, isBanned } from './end-reason.ts'
-import { type NotOpened, type Opening, acceptance, judgeConnect, refusalPacket, topicAliasMaximum } from './opening.ts'
+import type { ListenerLimits } from './listener-limits.ts'
+import { type NotOpened, type Opening, acceptance, judgeConnect, refusalPacket } from './opening.ts'
 import { Outbox } from './outbox.ts'
 import type { LiveConnection } from './ports.ts'
 import { propertyBytes } from './property-bytes.ts'
@@ -45,7 +46,8 @@ export class Connection implements Link, Acknowledged {
   lastHeard: number
   readonly #desk: Desk
   readonly #outbox: Outbox
-  readonly #reader = new FrameReader({ role: 'server' })
+  readonly #limits: ListenerLimits
+  readonly #reader: FrameReader
   readonly #since: Instant
   #phase: 'connecting' | 'open' | 'closed' = 'connecting'
   #opening: Opening | undefined
@@ -59,9 +61,11 @@ export class Connection implements Link, Acknowledged {
   #unacknowledged = 0
   #paused = false
 
-  constructor(transport: Transport, desk: Desk) {
+  constructor(transport: Transport, desk: Desk, limits: ListenerLimits) {
     this.transport = transport
     this.#desk = desk
+    this.#limits = limits
+    this.#reader = new FrameReader({ role: 'server' }, limits.reader)
     this.#outbox = new Outbox(transport, desk)
     this.id = uuid(desk.ports.random)
     this.#since = desk.ports.clock.now()
@@ -82,7 +86,7 @@ export class Connection implements Link, Acknowledged {
 
   /** Milliseconds of silence after which the peer is taken for dead: 1.5 times keep alive, or the time allowed until CONNECT. */
   get patienceMs(): number {
-    return this.#opening === undefined ? limits.connectMs : this.#opening.keepAliveMs * 1.5
+    return this.#opening === undefined ? this.#limits.connectMs : this.#opening.keepAliveMs * 1.5
   }
 
   /** Takes bytes from the transport. */
@@ -176,7 +180,7 @@ export class Connection implements Link, Acknowledged {
     const { journal } = this.#desk.ports
     while (this.#phase !== 'closed') {
       // A client beyond its Receive Maximum is slowed down, not cut off: TCP tells it sooner than DISCONNECT 0x93 would.
-      if (journal.paused || this.#unacknowledged >= limits.receiveMaximum) {
+      if (journal.paused || this.#unacknowledged >= this.#limits.receiveMaximum) {
         this.#paused = true
         this.transport.pause()
         return
@@ -206,7 +210,7 @@ export class Connection implements Link, Acknowledged {
         if (packet.reasonCode !== reasonCodes['disconnect-with-will-message']) this.#will = undefined
         const expiry = packet.properties?.sessionExpiryInterval
         if (expiry !== undefined && this.#session !== undefined && this.#session.expirySeconds > 0)
-          this.#session.expirySeconds = Math.min(expiry, this.#desk.config.sessionExpirySeconds)
+          this.#session.expirySeconds = Math.min(expiry, this.#limits.sessionExpirySeconds)
         return this.#close('client-disconnected', undefined)
       }
       case 'malformed':
@@ -228,7 +232,7 @@ export class Connection implements Link, Acknowledged {
 
   #connect(connect: ConnectPacket): void {
     this.#outbox.version = connect.version
-    const judged = judgeConnect(connect, this.transport, this.#desk)
+    const judged = judgeConnect(connect, this.transport, this.#desk, this.#limits)
     if (!judged.ok) return this.#refuse(judged.error, connect.clientId)
     const opening = judged.value
     const { principal, clientId } = opening
@@ -247,12 +251,12 @@ export class Connection implements Link, Acknowledged {
     this.#phase = 'open'
     this.#stamp = stampOf(principal, this.id, this.transport.kind)
     this.#outbox.maxPacketBytes = opening.maxPacketBytes
-    this.#reader.allow(this.#desk.config.maxPacketBytes)
+    this.#reader.allow(this.#limits.maxPacketBytes)
     this.transport.authenticated()
     this.#desk.enter(principal, this)
     const described = this.describe()
     if (described !== undefined) tellConnected(this.#desk, described)
-    this.#outbox.write(encode(acceptance(connect, opening, present, this.#desk), this.#outbox.version))
+    this.#outbox.write(encode(acceptance(connect, opening, present, this.#limits), this.#outbox.version))
     broker.start(session, this, opening.receiveMaximum)
   }
 
@@ -313,7 +317,7 @@ export class Connection implements Link, Acknowledged {
   }
 
   #resolveAlias(topic: string, alias: number): string | undefined {
-    if (alias > topicAliasMaximum) return undefined
+    if (alias > this.#limits.topicAliasMaximum) return undefined
     if (topic === '') return this.#aliases[alias]
     this.#aliases[alias] = topic
     return topic

@@ -8,13 +8,9 @@ import { type Counters, newCounters } from './counters.ts'
 import { FactLog } from './fact-log.ts'
 import type { GatewayPorts } from './ports.ts'
 
-/** Connections of one identity at a time, and settings that a listener may lower. */
-export type DeskConfig = { readonly maxPacketBytes: number; readonly connectionsPerIdentity: number; readonly sessionExpirySeconds: number }
-
 /** What all connections of one gateway share. */
 export class Desk {
   readonly ports: GatewayPorts
-  readonly config: DeskConfig
   readonly counters: Counters = newCounters()
   readonly facts: FactLog
   readonly acknowledgements: Acknowledgements
@@ -25,8 +21,7 @@ export class Desk {
   readonly #due: Connection[] = []
   #head: { readonly message: Message; readonly key: number; readonly head: PublishHead } | undefined
 
-  constructor(config: DeskConfig, ports: GatewayPorts) {
-    this.config = config
+  constructor(ports: GatewayPorts) {
     this.ports = ports
     this.facts = new FactLog(ports.journal, ports.clock)
     this.acknowledgements = new Acknowledgements((message) => ports.broker.publish(message))

@@ -4,9 +4,12 @@ import { Fault } from '#base'
 import type { Admission } from './admission.ts'
 import type { Desk } from './desk.ts'
 import { type Peer, refuseHandshake } from './handshake-refusal.ts'
+import type { ListenerLimits } from './listener-limits.ts'
 
 /** The plain TCP side of a listener: counts strangers before TLS has cost anything, and hands sockets on. */
 export interface Front {
+  /** What this listener allows its peers. */
+  readonly limits: ListenerLimits
   /** The peer on this socket has proven who it is; it no longer counts as a stranger. */
   proven(socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }): void
   /** Starts to hand sockets to `inner`, a TLS or HTTPS server that does not listen itself. Resolves to the port. */
@@ -19,7 +22,7 @@ export interface Front {
 export function ignoreError(): void {}
 
 /** A front named `listener` in records. */
-export function createFront(listener: string, desk: Desk, admission: Admission): Front {
+export function createFront(listener: string, limits: ListenerLimits, desk: Desk, admission: Admission): Front {
   const leaving = new Map<string, () => void>()
   const open = new Set<Socket>()
   let hand: (socket: Socket) => void = (socket) => socket.destroy()
@@ -47,6 +50,7 @@ export function createFront(listener: string, desk: Desk, admission: Admission):
     hand(socket)
   })
   return {
+    limits,
     proven(socket) {
       leaving.get(peer(socket))?.()
     },

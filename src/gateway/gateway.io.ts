@@ -1,20 +1,27 @@
 import type { Server } from 'node:tls'
-import { type DeviceId, limits } from '#base'
+import type { DeviceId } from '#base'
 import type { CloseAnswer, CloseRequest } from '#bus'
 import type { JsonFact } from '#journal'
 import { Admission } from './admission.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
-import { Desk, type DeskConfig } from './desk.ts'
+import { Desk } from './desk.ts'
 import { createFront, ignoreError, peerOf } from './front.io.ts'
 import { refuseHandshake } from './handshake-refusal.ts'
 import { createHttpsServer } from './https-listener.io.ts'
 import { createMqttServer } from './mqtt-listener.io.ts'
+import { type ListenerLimits, defaultListenerLimits } from './listener-limits.ts'
 import type { GatewayPorts, LiveConnection } from './ports.ts'
 import { tlsSettings } from './tls-settings.ts'
 
-/** Where devices come in. Port 0 takes any free one. */
-export type GatewayConfig = DeskConfig & { readonly host: string; readonly mqttPort: number; readonly httpsPort: number }
+/** Where devices come in, and what each listener allows them. Port 0 takes any free one. */
+export type GatewayConfig = {
+  readonly host: string
+  readonly mqttPort: number
+  readonly httpsPort: number
+  readonly mqttLimits: ListenerLimits
+  readonly httpsLimits: ListenerLimits
+}
 
 /** The device door, open. Disposing of it closes every connection and waits until all are gone. */
 export interface Gateway extends AsyncDisposable {
@@ -50,11 +57,11 @@ const sweepMs = 250
  * flushes, the bus and the certificates are wired here; everything after that happens in {@link Connection}.
  */
 export async function openGateway(config: GatewayConfig, ports: GatewayPorts, signal: AbortSignal): Promise<Gateway> {
-  const desk = new Desk(config, ports)
+  const desk = new Desk(ports)
   const admission = new Admission()
   const strangers = new Set<Connection>()
-  const mqttFront = createFront('mqtt', desk, admission)
-  const httpsFront = createFront('https', desk, admission)
+  const mqttFront = createFront('mqtt', config.mqttLimits, desk, admission)
+  const httpsFront = createFront('https', config.httpsLimits, desk, admission)
   const mqtt = createMqttServer(desk, mqttFront, strangers)
   const https = createHttpsServer(desk, httpsFront, strangers)
 
@@ -67,8 +74,12 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
   )
   ports.onServerTls(() => {
     // Only connections made from now on see it; those that live keep theirs.
-    const settings = tlsSettings(ports.serverTls(), ports.random.bytes(48))
-    for (const server of [mqtt, https]) server.setSecureContext(settings)
+    const ticketKeys = ports.random.bytes(48)
+    for (const [server, { handshakeMs }] of [
+      [mqtt, config.mqttLimits],
+      [https, config.httpsLimits],
+    ] as const)
+      server.setSecureContext(tlsSettings(ports.serverTls(), ticketKeys, handshakeMs))
   })
   opened.defer(
     ports.bus.onCloseSessions(async (request) => {
@@ -102,7 +113,7 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     connections: () => [...desk.live()].map((connection) => connection.describe()).filter((connection) => connection !== undefined),
     onFact: (observe) => desk.facts.observed(observe),
     async serve(name, server, host, port, option) {
-      const front = createFront(name, desk, admission)
+      const front = createFront(name, defaultListenerLimits, desk, admission)
       server.on('tlsClientError', (error, socket) => {
         refuseHandshake(desk, name, peerOf(socket), error)
         socket.destroy()
@@ -134,7 +145,7 @@ function sweep(desk: Desk, strangers: ReadonlySet<Connection>): void {
   const now = desk.ports.clock.monotonic()
   desk.tick = now
   for (const connection of strangers) {
-    if (now - connection.lastHeard > limits.connectMs) connection.transport.destroy()
+    if (now - connection.lastHeard > connection.patienceMs) connection.transport.destroy()
   }
   for (const connection of desk.live()) {
     if (now - connection.lastHeard > connection.patienceMs) connection.end('keep-alive-timeout')

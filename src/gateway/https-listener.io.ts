@@ -13,24 +13,24 @@ import { WebSocketTransport } from './websocket-transport.io.ts'
 const subprotocol = 'mqtt'
 /** Where MQTT over WebSocket is served: IoT Hub's path for Azure SDKs, and the usual one. */
 const webSocketPaths = new Set(['/$iothub/websocket', '/mqtt'])
-// What a stranger may send in all: the upgrade request, a CONNECT, and the frames around it.
-const strangerBytes = limits.httpHeaderBytes + 2 * limits.mqttConnectBytes
 
 /** The HTTPS server for devices: WebSocket upgrades and `/healthz`; everything else is 404. It does not listen: `front` hands it its sockets. */
 export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
+  // What a stranger may send in all: the upgrade request, a CONNECT, and the frames around it.
+  const strangerBytes = limits.httpHeaderBytes + 2 * front.limits.reader.mqttConnectBytes
   const server = createServer({
-    ...tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48)),
+    ...tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48), front.limits.handshakeMs),
     ALPNProtocols: ['http/1.1'],
     maxHeaderSize: limits.httpHeaderBytes,
-    headersTimeout: limits.handshakeMs,
-    requestTimeout: limits.connectMs,
+    headersTimeout: front.limits.handshakeMs,
+    requestTimeout: front.limits.connectMs,
     insecureHTTPParser: false,
   })
   server.maxHeadersCount = 100
   const webSockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    maxPayload: desk.config.maxPacketBytes,
+    maxPayload: front.limits.maxPacketBytes,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   })
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
@@ -69,7 +69,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
         strangers.delete(connection)
         front.proven(socket)
       })
-      const connection = new Connection(transport, desk)
+      const connection = new Connection(transport, desk, front.limits)
       strangers.add(connection)
       webSocket.on('error', ignoreError)
       webSocket.on('message', (data, isBinary) => {

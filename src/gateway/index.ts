@@ -1,5 +1,6 @@
 export { type RetainedStore, followRetained } from './retained-cursor.ts'
 export type { Counters } from './counters.ts'
 export { type Gateway, type GatewayConfig, openGateway } from './gateway.io.ts'
+export { type ListenerLimits, type QueueStrategy, defaultListenerLimits } from './listener-limits.ts'
 export type { GatewayPorts, LiveConnection, ServerTls } from './ports.ts'
 export { ciphers, handshakeRefusal, serverSettings } from './tls-settings.ts'

@@ -8,7 +8,7 @@ import { tlsSettings } from './tls-settings.ts'
 
 /** The TLS server for MQTT. It does not listen: `front` hands it the sockets that were let in. */
 export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
-  const server = createServer(tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48)))
+  const server = createServer(tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48), front.limits.handshakeMs))
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     refuseHandshake(desk, 'mqtt', peerOf(socket), error)
     socket.destroy()
@@ -21,7 +21,7 @@ export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connec
       strangers.delete(connection)
       front.proven(socket)
     })
-    const connection = new Connection(transport, desk)
+    const connection = new Connection(transport, desk, front.limits)
     strangers.add(connection)
     socket.on('data', (chunk: Buffer) => connection.receive(chunk))
     socket.on('close', () => {

@@ -1,7 +1,8 @@
 import type { Principal } from '#access'
-import { type Refusal, type Result, Secret, fail, limits, ok, uuid } from '#base'
+import { type Refusal, type Result, Secret, fail, ok, uuid } from '#base'
 import { type ConnackPacket, type ConnectPacket, type ProtocolVersion, reasonCodes } from '#wire/mqtt'
 import type { Desk } from './desk.ts'
+import type { ListenerLimits } from './listener-limits.ts'
 import { TopicVerdicts } from './topic-verdict.ts'
 import type { Transport } from './transport.ts'
 
@@ -22,14 +23,11 @@ export type NotOpened = Refusal & { readonly reasonCode: number; readonly device
 const no = (reasonCode: number, refusal: Refusal, device?: string) =>
   fail<NotOpened>({ ...refusal, reasonCode, ...(device === undefined ? {} : { device }) })
 
-/** Topic aliases that a client may use towards us. */
-export const topicAliasMaximum = 16
-
 /**
  * Judges a CONNECT: identity first, then whether it may hold one more connection, then its will. Nothing is changed here, so a
  * refused CONNECT leaves no trace but its record.
  */
-export function judgeConnect(connect: ConnectPacket, transport: Transport, desk: Desk): Result<Opening, NotOpened> {
+export function judgeConnect(connect: ConnectPacket, transport: Transport, desk: Desk, limits: ListenerLimits): Result<Opening, NotOpened> {
   const clientId = connect.clientId === '' ? `auto-${uuid(desk.ports.random)}` : connect.clientId
   const proven = desk.ports.authenticate({
     clientId,
@@ -47,10 +45,10 @@ export function judgeConnect(connect: ConnectPacket, transport: Transport, desk:
   }
   const principal = proven.value
   const others = [...desk.of(principal.device)].filter((connection) => connection.clientId !== clientId)
-  if (others.length >= desk.config.connectionsPerIdentity)
+  if (others.length >= limits.connectionsPerIdentity)
     return no(
       reasonCodes['quota-exceeded'],
-      { code: 'gateway/too-many-connections', message: `A device may hold at most ${desk.config.connectionsPerIdentity} connections.` },
+      { code: 'gateway/too-many-connections', message: `A device may hold at most ${limits.connectionsPerIdentity} connections.` },
       principal.device,
     )
   const verdicts = new TopicVerdicts(desk.ports.policyOf(principal.device))
@@ -78,9 +76,10 @@ export function judgeConnect(connect: ConnectPacket, transport: Transport, desk:
     principal,
     clientId,
     verdicts,
-    keepAliveMs: effectiveKeepAlive(connect) * 1000,
-    expirySeconds: effectiveExpiry(connect, desk.config.sessionExpirySeconds),
-    receiveMaximum: connect.properties?.receiveMaximum ?? (connect.version === 5 ? 65_535 : 64),
+    keepAliveMs: effectiveKeepAlive(connect, limits.keepAliveSeconds) * 1000,
+    expirySeconds: effectiveExpiry(connect, limits.sessionExpirySeconds),
+    receiveMaximum:
+      connect.version === 4 ? limits.inflight : Math.min(connect.properties?.receiveMaximum ?? 65_535, limits.maxReceiveMaximum),
     maxPacketBytes: connect.properties?.maximumPacketSize ?? Number.MAX_SAFE_INTEGER,
   })
 }
@@ -91,9 +90,9 @@ function secretOf(bytes: Buffer | undefined): Secret | undefined {
 }
 
 /** Seconds; 0 and everything above the limit count as the limit (azure-wire 2.3). */
-function effectiveKeepAlive(connect: ConnectPacket): number {
+function effectiveKeepAlive(connect: ConnectPacket, longest: number): number {
   const asked = connect.keepAliveSeconds
-  return asked === 0 || asked > limits.keepAliveSeconds ? limits.keepAliveSeconds : asked
+  return asked === 0 || asked > longest ? longest : asked
 }
 
 /** MQTT 3.1.1 knows no expiry: Clean Session 0 means as long as we keep any. */
@@ -103,7 +102,7 @@ function effectiveExpiry(connect: ConnectPacket, longest: number): number {
 }
 
 /** The CONNACK that tells an MQTT 5 client everything we decided differently from what it asked. */
-export function acceptance(connect: ConnectPacket, opening: Opening, present: boolean, desk: Desk): ConnackPacket {
+export function acceptance(connect: ConnectPacket, opening: Opening, present: boolean, limits: ListenerLimits): ConnackPacket {
   if (connect.version === 4) return { type: 'connack', sessionPresent: present, reasonCode: reasonCodes.success }
   const keepAliveSeconds = opening.keepAliveMs / 1000
   return {
@@ -113,8 +112,8 @@ export function acceptance(connect: ConnectPacket, opening: Opening, present: bo
     properties: {
       receiveMaximum: limits.receiveMaximum,
       maximumQos: 1,
-      maximumPacketSize: desk.config.maxPacketBytes,
-      topicAliasMaximum,
+      maximumPacketSize: limits.maxPacketBytes,
+      topicAliasMaximum: limits.topicAliasMaximum,
       sharedSubscriptionAvailable: false,
       subscriptionIdentifierAvailable: false,
       ...(connect.clientId === '' ? { assignedClientIdentifier: opening.clientId } : {}),

@@ -25,9 +25,10 @@ const sessionTimeoutSeconds = 2 * 60 * 60
  * How the device listeners speak TLS: 1.2 or 1.3, a client certificate asked for and taken whatever it is. Deciding in the application
  * lets us say who was refused and why; OpenSSL's own refusal is an anonymous reset, and self-signed leaves are legitimate here.
  */
-export function tlsSettings(tls: ServerTls, ticketKeys: Buffer): TlsOptions {
+export function tlsSettings(tls: ServerTls, ticketKeys: Buffer, handshakeMs: number): TlsOptions {
   return {
     ...serverSettings(tls),
+    handshakeTimeout: handshakeMs,
     // Names for the CertificateRequest; verification is ours (`access`, `pki`).
     ca: tls.clientCa,
     requestCert: true,

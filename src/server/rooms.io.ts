@@ -2,10 +2,10 @@ import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { authenticate, bindPolicy, builtInPolicy, openOperators, systemGrant, tokenValues, type Operators } from '#access'
 import { type Audit, auditMigrations, openAudit } from '#audit'
-import { type Clock, Fault, type Random, type Result, limits } from '#base'
+import { type Clock, Fault, type Random, type Result } from '#base'
 import { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
-import { type Gateway, followRetained, openGateway } from '#gateway'
+import { type Gateway, defaultListenerLimits, followRetained, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, hubMigrations, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
@@ -43,7 +43,7 @@ export type World = {
 }
 
 const retainedLimits = { messages: 100_000, bytes: 64 * 1024 * 1024 }
-const gatewayDefaults = { maxPacketBytes: limits.mqttPacketBytes, connectionsPerIdentity: 16, sessionExpirySeconds: 7 * 24 * 60 * 60 }
+const gatewayDefaults = { mqttLimits: defaultListenerLimits, httpsLimits: defaultListenerLimits }
 
 /**
  * Opens every room on `config.dataDirectory`, which is locked already. What is opened is put on `scope`, so that a failure half way closes
