@@ -1,0 +1,165 @@
+import { once } from 'node:events'
+import { connect as connectTls } from 'node:tls'
+import { type Packet, parser } from 'mqtt-packet'
+import { WebSocket } from 'ws'
+import type { HubProcess, TestDevice } from '../hub.ts'
+import { within } from '../until.ts'
+
+/** One packet from the hub: what stood on the wire, and how a decoder that is not ours reads it. */
+export type Received = { readonly raw: Buffer; readonly packet: Packet }
+
+/** Which road a connection takes. */
+export type Road = 'mqtts' | 'wss'
+
+/** One connection to the hub that sends what it is told and keeps whole packets as they arrive. */
+export class Wire {
+  readonly #send: (bytes: Buffer, text: boolean) => void
+  readonly #end: () => void
+  readonly #arrived: Received[] = []
+  #held: Buffer = Buffer.of()
+  #last: Buffer = Buffer.of()
+  #wake: () => void = () => undefined
+  #closed = false
+  #broken: string | undefined
+  /** How the answers are to be read; CONNECT decides. */
+  version: 4 | 5
+  /** The largest packet that the client announced. */
+  maximumPacketSize = Number.POSITIVE_INFINITY
+  /** The subprotocol that the hub chose, over a WebSocket. */
+  readonly subprotocol: string
+
+  private constructor(send: (bytes: Buffer, text: boolean) => void, end: () => void, version: 4 | 5, subprotocol: string) {
+    this.#send = send
+    this.#end = end
+    this.version = version
+    this.subprotocol = subprotocol
+  }
+
+  /** Connects over TLS with the device's certificate. Rejects when the handshake fails. */
+  static async open(hub: HubProcess, device: TestDevice, version: 4 | 5, road: Road): Promise<Wire> {
+    const port = road === 'mqtts' ? hub.ports.mqtt : hub.ports.https
+    const socket = connectTls({ host: hub.host, servername: 'localhost', ca: hub.rootPem, cert: device.cert, key: device.key, port })
+    socket.setNoDelay(true)
+    socket.on('error', () => undefined)
+    if (road === 'mqtts') {
+      await within('TLS handshake', 10_000, once(socket, 'secureConnect'))
+      const wire = new Wire(
+        (bytes) => void socket.write(bytes),
+        () => socket.destroy(),
+        version,
+        '',
+      )
+      socket.on('data', (data: Buffer) => wire.#take(data)).on('close', () => wire.#over())
+      return wire
+    }
+    const webSocket = new WebSocket(`wss://localhost:${port}/$iothub/websocket`, ['mqtt'], {
+      createConnection: () => socket,
+      perMessageDeflate: false,
+    })
+    webSocket.on('error', () => undefined)
+    await within('WebSocket handshake', 10_000, once(webSocket, 'open'))
+    const wire = new Wire(
+      (bytes, text) => webSocket.send(bytes, { binary: !text }),
+      () => webSocket.terminate(),
+      version,
+      webSocket.protocol,
+    )
+    webSocket
+      .on('message', (data: Buffer, isBinary) => (isBinary ? wire.#take(data) : wire.#fail('a text frame')))
+      .on('close', () => wire.#over())
+    return wire
+  }
+
+  send(bytes: Buffer, text = false): void {
+    if (!this.#closed) this.#send(bytes, text)
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  /** Cuts the connection without a word. */
+  drop(): void {
+    this.#end()
+    this.#over()
+  }
+
+  /** The next packet, or `closed`. Throws when neither comes within the time, or when what came is no packet. */
+  async next(timeoutMs: number): Promise<Received | 'closed'> {
+    const end = performance.now() + timeoutMs
+    for (;;) {
+      const one = this.#arrived.shift()
+      if (one !== undefined) return one
+      if (this.#broken !== undefined) throw new Error(`the hub sent ${this.#broken}`)
+      if (this.#closed) return 'closed'
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve))
+      await within('a packet from the hub', Math.max(0, end - performance.now()), woken)
+    }
+  }
+
+  #take(data: Buffer): void {
+    this.#held = Buffer.concat([this.#held, data])
+    try {
+      for (let used = frameLength(this.#held); used !== undefined; used = frameLength(this.#held)) {
+        const raw = this.#held.subarray(0, used)
+        this.#last = raw
+        this.#held = this.#held.subarray(used)
+        const wrong = broken(raw, this.version, this.maximumPacketSize)
+        if (wrong !== undefined) throw new Error(wrong)
+        this.#arrived.push({ raw, packet: decode(raw, this.version) })
+      }
+    } catch (error) {
+      this.#fail(`what it may not send (${String(error)}): ${this.#last.toString('hex', 0, 60)}`)
+    }
+    this.#wake()
+  }
+
+  #fail(what: string): void {
+    this.#broken ??= what
+    this.#wake()
+  }
+
+  #over(): void {
+    this.#closed = true
+    this.#wake()
+  }
+}
+
+/** How many bytes the first packet has; undefined when it is not whole yet. */
+function frameLength(held: Buffer): number | undefined {
+  let length = 0
+  for (let index = 1; index < 5; index++) {
+    const byte = held[index]
+    if (byte === undefined) return undefined
+    length += (byte & 0x7f) * 128 ** (index - 1)
+    if (byte === 0 && index > 1) throw new Error('a padded length [MQTT-1.5.5-1]')
+    if (byte < 0x80) return held.length >= index + 1 + length ? index + 1 + length : undefined
+  }
+  throw new Error('a length of more than four bytes [MQTT-1.5.5-1]')
+}
+
+function decode(raw: Buffer, version: 4 | 5): Packet {
+  const found: Packet[] = []
+  const reading = parser({ protocolVersion: version })
+  reading.on('packet', (packet) => found.push(packet))
+  reading.on('error', (error) => {
+    throw error
+  })
+  reading.parse(raw)
+  const [packet] = found
+  if (packet === undefined || found.length > 1) throw new Error('not one packet')
+  return packet
+}
+
+/** What holds for every packet of the hub, in whichever transcript, and is more than the decoder asks. */
+function broken(raw: Buffer, version: 4 | 5, maximumPacketSize: number): string | undefined {
+  const [first = 0] = raw
+  if (raw.length > maximumPacketSize) return 'more than the maximum packet size [MQTT-3.1.2-24]'
+  if (first >> 4 === 3) {
+    const qos = (first >> 1) & 3
+    if (qos === 3) return 'QoS 3 [MQTT-3.3.1-4]'
+    if (qos === 0 && (first & 8) !== 0) return 'DUP with QoS 0 [MQTT-3.3.1-2]'
+  } else if ((first & 0x0f) !== (first >> 4 === 6 ? 2 : 0)) return 'reserved flags [MQTT-2.1.3-1]'
+  if (version === 4 && first >> 4 === 14) return 'a DISCONNECT in 3.1.1 [MQTT-3.14]'
+  return undefined
+}
