@@ -30,6 +30,16 @@ export type TelemetryFact = Stamp & {
 const transport = oneOf('mqtts', 'wss')
 const session = { device: text, clientId: text, connection: text }
 const deviceAct = { device: text, actor: text }
+/** Who held a session, or its client identifier, before; null where there was no connection or no certificate. */
+const former = object({ device: text, connection: nullable(text), address: nullable(text), thumbprint: nullable(text) }, {})
+const meeting = { ...session, address: text, thumbprint: nullable(text), former }
+const load = {
+  /** Milliseconds that work waited for its turn, bytes that wait for the disk and for clients, and the share of memory that is in use. */
+  loopDelayMs: number,
+  journalPendingBytes: number,
+  queueBytes: number,
+  memoryShare: number,
+}
 
 /** The JSON facts: what each kind says besides `kind` and `time`. Add fields as optional; a required one makes old records unreadable. */
 export const factShapes = {
@@ -80,6 +90,22 @@ export const factShapes = {
   /** Records that the journal could not give back whole, first and last offset. */
   'journal-damage': object({ segment: text, first: number, last: number, reason: text }, {}),
   finding: object({ check: text, severity: text, status: text, message: text }, { device: text, evidence: text }),
+  /** A CONNECT took over a live session from where it was: the same device came back. `takeovers` counts those of the last minutes. */
+  reconnected: object(
+    { ...meeting, why: oneOf('same-place', 'silent', 'renewed'), keyChanged: flag, takeovers: number },
+    { count: number },
+  ),
+  /** The same key was live in two places; `certain` when they take the session from each other again and again. */
+  'clone-suspected': object({ ...meeting, certain: flag, takeovers: number }, { count: number }),
+  /** A client identifier that somebody else holds was presented with another key; `refused` says whether the CONNECT was turned away. */
+  'theft-suspected': object({ ...meeting, why: oneOf('other-identity', 'older-key', 'wrong-key'), refused: flag }, { count: number }),
+  /** The hub sheds load: `strained` takes no new connections, `overloaded` drops QoS 0 as well. */
+  overloaded: object(
+    { level: oneOf('strained', 'overloaded'), from: oneOf('normal', 'strained', 'overloaded'), reasons: list(text), ...load },
+    {},
+  ),
+  /** All is well again, and what it cost. */
+  recovered: object({ durationMs: number, refusedConnections: number, droppedMessages: number, ...load }, {}),
   'hub-started': object({ version: text, listeners: list(text) }, {}),
 } as const
 

@@ -24,6 +24,12 @@ const telemetry: TelemetryFact = {
 }
 
 const session = { device: 'pump-1', clientId: 'pump-1', connection: 'c-1' }
+const meeting = {
+  address: '192.0.2.7',
+  thumbprint: 'cd',
+  former: { device: 'pump-1', connection: 'c-0', address: '192.0.2.1', thumbprint: 'ab' },
+}
+const load = { loopDelayMs: 1.5, journalPendingBytes: 0, queueBytes: 7, memoryShare: 0.25 }
 const facts: readonly JsonFact[] = [
   {
     kind: 'connected',
@@ -77,6 +83,19 @@ const facts: readonly JsonFact[] = [
   { kind: 'session-closed', time, device: 'pump-1', actor: 'anna', reason: 'revoked', sessions: 3, closed: 3, durationMs: 41 },
   { kind: 'journal-damage', time, segment: '1', first: 3, last: 3, reason: 'checksum' },
   { kind: 'finding', time, check: 'TW-DAR-01', severity: 'high', status: 'fail', message: 'Keys are plain files.' },
+  { kind: 'reconnected', time, ...session, ...meeting, why: 'same-place', keyChanged: false, takeovers: 1 },
+  { kind: 'clone-suspected', time, ...session, ...meeting, certain: true, takeovers: 4, count: 2 },
+  {
+    kind: 'theft-suspected',
+    time,
+    ...session,
+    ...meeting,
+    former: { device: 'pump-2', connection: null, address: null, thumbprint: null },
+    why: 'other-identity',
+    refused: false,
+  },
+  { kind: 'overloaded', time, level: 'strained', from: 'normal', reasons: ['loop delay'], ...load },
+  { kind: 'recovered', time, durationMs: 5_000, refusedConnections: 3, droppedMessages: 0, ...load },
   { kind: 'hub-started', time, version: '0.1.0', listeners: ['mqtts://127.0.0.1:8883'] },
 ]
 

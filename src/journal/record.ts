@@ -30,6 +30,11 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'journal-damage': 12,
   finding: 13,
   'hub-started': 14,
+  reconnected: 30,
+  'clone-suspected': 31,
+  'theft-suspected': 32,
+  overloaded: 33,
+  recovered: 34,
 }
 const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
   (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),
