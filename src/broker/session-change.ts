@@ -1,5 +1,5 @@
 import type { DeviceId, Instant, Subject } from '#base'
-import type { Properties, ProtocolVersion } from '#wire/mqtt'
+import type { Properties } from '#wire/mqtt'
 
 /*
  * What happens to a stored session, as the journal keeps it. A session is stored while it outlives its connection (expiry above 0); it is
@@ -13,6 +13,8 @@ import type { Properties, ProtocolVersion } from '#wire/mqtt'
  *    its member left behind) is told by `session-queued`.
  *  - A QoS 2 message and its packet identifier are one record, so that no crash comes between: telemetry written with `packetId`
  *    (writeTelemetry) is "received" for the session that `session-opened` put on this connection. There is no change of its own for it.
+ *  - A shared message is routed again to its group, and stays there until a member settles it (`session-progress`: for shared messages,
+ *    sessions that are not stored settle too), sends it at QoS 2 or is given it by `session-queued`; the start hands out what is left.
  *  - A session that stops being stored (resumed with expiry 0) is recorded once more, by `session-opened` with expiry 0; the start forgets it.
  */
 
