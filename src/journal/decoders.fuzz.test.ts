@@ -7,9 +7,11 @@ import { salt, target } from './decoders.fuzz.ts'
 import { encodeFact, encodeTelemetry } from './record.ts'
 import { salvage, writeChecks } from './salvage.ts'
 import { encodeSegmentHeader } from './segment.ts'
+import { encodeSessionRecord } from './session-record.ts'
 
 const time = instant(0)
 const stamp = { device: 'd', auth: '{}', generation: '1', connection: 'c', transport: 'mqtts' }
+const session = { owner: 'pump-1', clientId: 'c' }
 const message = {
   topic: 'a/b',
   qos: 1,
@@ -36,6 +38,14 @@ test('mutations of everything the decoders read give values or refusals', () => 
     encodeTelemetry({ kind: 'telemetry', time, ...stamp, ...message }),
     encodeFact({ kind: 'refused', time, code: 'a/b', message: 'No.', address: 'x', listener: 'mqtts' }),
     encodeSegmentHeader({ number: 1, first: 2 ** 40, created: 0, wrapped: Buffer.alloc(60, 1) }).subarray(0, 4_200),
+    encodeTelemetry({ kind: 'telemetry', time, ...stamp, ...message, qos: 2, packetId: 7 }),
+    encodeSessionRecord({ kind: 'session-progress', session, offsets: [1, 2, 3, 900, 2 ** 40] }, time),
+    encodeSessionRecord(
+      { kind: 'session-queued', session, deliveries: [{ offset: 2 ** 40, qos: 2, retain: true, identifiers: [1, 2 ** 28] }] },
+      time,
+    ),
+    encodeSessionRecord({ kind: 'qos2-sent', session, packetId: 9, offset: 2 ** 40 }, time),
+    encodeSessionRecord({ kind: 'session-left', session, expirySeconds: 5, endedAt: 1, willAt: null }, time),
     body('one', 'two', 'three', 'four-four-four'),
     body('x'.repeat(300), '\0'.repeat(300), 'z'),
   ]

@@ -3,6 +3,7 @@ import { headerMagic, parseHeader, trailerMagic } from './block.ts'
 import { decodeRecord } from './record.ts'
 import { salvage } from './salvage.ts'
 import { parseSegmentHeader } from './segment.ts'
+import { decodeSessionRecord } from './session-record.ts'
 
 /** The secret that the bodies of the corpus were checked with. */
 export const salt = 0x1234567
@@ -11,6 +12,8 @@ export const salt = 0x1234567
 export function target(bytes: Buffer): void {
   const fact = decodeRecord(bytes)
   if (!fact.ok) assert.match(fact.error.code, /^journal\/record-/)
+  const change = decodeSessionRecord(bytes)
+  if (!change.ok) assert.match(change.error.code, /^journal\/record-/)
   parseSegmentHeader(bytes)
   parseHeader(bytes, 0, headerMagic)
   parseHeader(bytes, bytes.length - 64, trailerMagic)

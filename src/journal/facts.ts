@@ -25,6 +25,8 @@ export type TelemetryFact = Stamp & {
   /** MQTT 5 properties as received, without their length prefix; empty in 3.1.1. */
   readonly properties: Buffer
   readonly body: Buffer
+  /** Packet identifier of a QoS 2 message to a stored session: message and identifier are durable together. Absent otherwise. */
+  readonly packetId?: number
 }
 
 const transport = oneOf('mqtts', 'wss')
@@ -90,6 +92,12 @@ export const factShapes = {
   /** Records that the journal could not give back whole, first and last offset. */
   'journal-damage': object({ segment: text, first: number, last: number, reason: text }, {}),
   finding: object({ check: text, severity: text, status: text, message: text }, { device: text, evidence: text }),
+  /**
+   * Filters that a SUBSCRIBE was granted. `options` are the options bytes of MQTT 5 section 3.8.3.1 with the granted QoS, one for each filter;
+   * `identifiers` the Subscription Identifiers, 0 for none.
+   */
+  subscribed: object({ ...session, filters: list(text), options: list(number), identifiers: list(number) }, {}),
+  unsubscribed: object({ ...session, filters: list(text) }, {}),
   /** A CONNECT took over a live session from where it was: the same device came back. `takeovers` counts those of the last minutes. */
   reconnected: object(
     { ...meeting, why: oneOf('same-place', 'silent', 'renewed'), keyChanged: flag, takeovers: number },

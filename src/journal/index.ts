@@ -5,12 +5,21 @@ export {
   encodeFact,
   encodeStamp,
   encodeTelemetry,
+  isQueuedTelemetry,
   isRetainedTelemetry,
   recordKind,
   telemetryFlags,
   telemetrySize,
   writeTelemetry,
 } from './record.ts'
+export {
+  type RecordedDelivery,
+  type SessionRecord,
+  type WillText,
+  decodeSessionRecord,
+  encodeSessionRecord,
+  isSessionRecord,
+} from './session-record.ts'
 export { type JournalConfig, openJournal } from './segment-journal.ts'
 export { systemDisk } from './disk.io.ts'
 export type { Disk, DiskFile } from './disk.ts'

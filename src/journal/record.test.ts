@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { instant } from '#base'
-import { type JsonFact, type TelemetryFact, decodeRecord, encodeFact, encodeTelemetry, recordKind } from './index.ts'
+import {
+  type JsonFact,
+  type TelemetryFact,
+  decodeRecord,
+  encodeFact,
+  encodeTelemetry,
+  isQueuedTelemetry,
+  isRetainedTelemetry,
+  recordKind,
+} from './index.ts'
 
 const time = instant(Date.UTC(2026, 0, 1))
 
@@ -96,11 +105,23 @@ const facts: readonly JsonFact[] = [
   },
   { kind: 'overloaded', time, level: 'strained', from: 'normal', reasons: ['loop delay'], ...load },
   { kind: 'recovered', time, durationMs: 5_000, refusedConnections: 3, droppedMessages: 0, ...load },
+  { kind: 'subscribed', time, ...session, filters: ['a/+', '$share/g/b'], options: [1, 2], identifiers: [0, 5] },
+  { kind: 'unsubscribed', time, ...session, filters: ['a/+'] },
   { kind: 'hub-started', time, version: '0.1.0', listeners: ['mqtts://127.0.0.1:8883'] },
 ]
 
 test('telemetry comes back as it was written', () => {
   assert.deepEqual(decodeRecord(encodeTelemetry(telemetry)), { ok: true, value: telemetry })
+})
+
+test('a QoS 2 message and its packet identifier are one record, which everyone reads as telemetry', () => {
+  const received: TelemetryFact = { ...telemetry, qos: 2, retain: true, packetId: 0xffff }
+  const record = encodeTelemetry(received)
+  assert.deepEqual(decodeRecord(record), { ok: true, value: received })
+  assert.deepEqual([recordKind(record), isRetainedTelemetry(record), isQueuedTelemetry(record)], ['telemetry', true, true])
+  assert.equal(isQueuedTelemetry(encodeTelemetry({ ...telemetry, qos: 0 })), false)
+  for (let length = 0; length < record.length - received.body.length; length++)
+    assert.equal(decodeRecord(record.subarray(0, length)).ok, false)
 })
 
 test('any telemetry comes back as it was written', () => {

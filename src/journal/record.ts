@@ -6,6 +6,8 @@ import { type Fact, type FactKind, type JsonFact, type Stamp, type TelemetryFact
  *
  *   every record   version u8 | kind u8 | flags u8 | time f64, milliseconds since the epoch
  *   telemetry      ... stampLength u16 | stamp | topicLength u16 | topic | propertiesLength u32 | properties | body to the end
+ *   received       ... packetId u16 | the rest of a telemetry record: QoS 2 to a stored session
+ *   session        see session-record.ts: for the start of the hub, not for readers of facts
  *   stamp          device, auth, generation, connection, transport: each length u16 | text
  *   other kinds    ... length u32 | JSON
  *
@@ -14,6 +16,9 @@ import { type Fact, type FactKind, type JsonFact, type Stamp, type TelemetryFact
 
 const version = 1
 const prefixBytes = 11
+
+/** A telemetry record with the packet identifier that its message had: read as telemetry everywhere. */
+const receivedNumber = 17
 
 const kindNumbers: Readonly<Record<FactKind, number>> = {
   telemetry: 1,
@@ -35,6 +40,8 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'theft-suspected': 32,
   overloaded: 33,
   recovered: 34,
+  subscribed: 15,
+  unsubscribed: 16,
 }
 const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
   (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),
@@ -61,13 +68,14 @@ export function telemetryFlags(qos: 0 | 1 | 2, retain: boolean, dup: boolean, mq
 }
 
 /** Bytes that {@link writeTelemetry} will write. */
-export function telemetrySize(stamp: Uint8Array, topic: Uint8Array, properties: Uint8Array, body: Uint8Array): number {
-  return prefixBytes + 2 + stamp.length + 2 + topic.length + 4 + properties.length + body.length
+export function telemetrySize(stamp: Uint8Array, topic: Uint8Array, properties: Uint8Array, body: Uint8Array, packetId = 0): number {
+  return prefixBytes + (packetId === 0 ? 2 : 4) + stamp.length + 2 + topic.length + 4 + properties.length + body.length
 }
 
 /**
  * Writes one telemetry record into `into` at `at`; returns the position after it. Allocates nothing: this runs once a message. `topic` is UTF-8
  * as received; `flags` from {@link telemetryFlags}; `time` in milliseconds. The caller has made room of {@link telemetrySize} bytes.
+ * `packetId` (1 to 65,535) makes the record one of a QoS 2 message that a stored session has received; 0 is every other message.
  */
 export function writeTelemetry(
   into: Buffer,
@@ -78,12 +86,17 @@ export function writeTelemetry(
   topic: Uint8Array,
   properties: Uint8Array,
   body: Uint8Array,
+  packetId = 0,
 ): number {
   into[at] = version
   into[at + 1] = 1 // kindNumbers.telemetry
   into[at + 2] = flags
   into.writeDoubleLE(time, at + 3)
   let end = at + prefixBytes
+  if (packetId !== 0) {
+    into[at + 1] = receivedNumber
+    end = into.writeUInt16LE(packetId, end)
+  }
   into[end] = stamp.length & 0xff
   into[end + 1] = stamp.length >>> 8
   into.set(stamp, end + 2)
@@ -106,9 +119,9 @@ export function writeTelemetry(
 export function encodeTelemetry(fact: TelemetryFact): Buffer {
   const stamp = encodeStamp(fact)
   const topic = Buffer.from(fact.topic, 'utf8')
-  const record = Buffer.alloc(telemetrySize(stamp, topic, fact.properties, fact.body))
+  const record = Buffer.alloc(telemetrySize(stamp, topic, fact.properties, fact.body, fact.packetId))
   const flags = telemetryFlags(fact.qos, fact.retain, fact.dup, fact.mqttVersion)
-  writeTelemetry(record, 0, flags, fact.time, stamp, topic, fact.properties, fact.body)
+  writeTelemetry(record, 0, flags, fact.time, stamp, topic, fact.properties, fact.body, fact.packetId)
   return record
 }
 
@@ -135,7 +148,8 @@ export function decodeRecord(bytes: Buffer): Result<Fact> {
   const kind = bytes[1] ?? 0
   const ms = bytes.readDoubleLE(3)
   if (!Number.isFinite(ms)) return malformed('its time is no number')
-  if (kind === kindNumbers.telemetry) return decodeTelemetry(bytes, instant(ms))
+  if (kind === kindNumbers.telemetry) return decodeTelemetry(bytes, instant(ms), 0)
+  if (kind === receivedNumber) return decodeTelemetry(bytes, instant(ms), 2)
   const name = jsonKinds.get(kind)
   if (name === undefined) return refuse('journal/record-unknown', 'The record was written by another release.', `kind ${kind}`)
   return decodeJson(bytes, name, instant(ms))
@@ -143,13 +157,22 @@ export function decodeRecord(bytes: Buffer): Result<Fact> {
 
 /** Whether a record is a telemetry record with the RETAIN flag, by a look at three bytes: who reads a whole journal need not decode it. */
 export function isRetainedTelemetry(bytes: Uint8Array): boolean {
-  return bytes[0] === version && bytes[1] === kindNumbers.telemetry && ((bytes[2] ?? 0) & 4) !== 0
+  return isTelemetry(bytes) && ((bytes[2] ?? 0) & 4) !== 0
+}
+
+/** Whether a record is telemetry that a queue may hold, QoS 1 or 2, by the same look. */
+export function isQueuedTelemetry(bytes: Uint8Array): boolean {
+  return isTelemetry(bytes) && ((bytes[2] ?? 0) & 3) !== 0
+}
+
+function isTelemetry(bytes: Uint8Array): boolean {
+  return bytes[0] === version && (bytes[1] === kindNumbers.telemetry || bytes[1] === receivedNumber)
 }
 
 /** The kind of a record by a look at its second byte, without decoding; `undefined` when this release does not know it. */
 export function recordKind(bytes: Uint8Array): FactKind | undefined {
   const kind = bytes[1] ?? 0
-  return bytes[0] !== version ? undefined : kind === kindNumbers.telemetry ? 'telemetry' : jsonKinds.get(kind)
+  return isTelemetry(bytes) ? 'telemetry' : bytes[0] === version ? jsonKinds.get(kind) : undefined
 }
 
 function decodeJson(bytes: Buffer, kind: JsonFact['kind'], time: Instant): Result<Fact> {
@@ -166,14 +189,16 @@ function decodeJson(bytes: Buffer, kind: JsonFact['kind'], time: Instant): Resul
   return ok({ kind, time, ...body } as JsonFact) // the shape of this very kind has just been proven
 }
 
-function decodeTelemetry(bytes: Buffer, time: Instant): Result<Fact> {
+/** `extra`: bytes of the packet identifier before the stamp. */
+function decodeTelemetry(bytes: Buffer, time: Instant, extra: 0 | 2): Result<Fact> {
   const flags = bytes[2] ?? 0
   const qos = flags & 3
   if (qos === 3) return malformed('its QoS is 3')
-  const stamp = slice16(bytes, prefixBytes)
-  const topic = stamp && slice16(bytes, prefixBytes + 2 + stamp.length)
+  const start = prefixBytes + extra
+  const stamp = slice16(bytes, start)
+  const topic = stamp && slice16(bytes, start + 2 + stamp.length)
   if (stamp === undefined || topic === undefined) return malformed('its stamp or topic is cut')
-  let at = prefixBytes + 4 + stamp.length + topic.length
+  let at = start + 4 + stamp.length + topic.length
   const properties = at + 4 <= bytes.length ? slice(bytes, at + 4, bytes.readUInt32LE(at)) : undefined
   if (properties === undefined) return malformed('its properties are cut')
   at += 4 + properties.length
@@ -190,6 +215,7 @@ function decodeTelemetry(bytes: Buffer, time: Instant): Result<Fact> {
     mqttVersion: flags >> 4,
     properties,
     body: bytes.subarray(at),
+    ...(extra === 0 ? {} : { packetId: bytes.readUInt16LE(prefixBytes) }),
   })
 }
 

@@ -45,6 +45,17 @@ export function list<T>(shape: Shape<T>): Shape<readonly T[]> {
   }
 }
 
+/** An object whose every member is text, whatever its name. */
+export const texts: Shape<Readonly<Record<string, string>>> = (input) => {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return undefined
+  const entries: [string, string][] = []
+  for (const [name, value] of Object.entries(input)) {
+    if (typeof value !== 'string') return undefined
+    entries.push([name, value])
+  }
+  return Object.fromEntries(entries)
+}
+
 /** An object with every field of `required` and perhaps those of `optional`. Fields that it does not know are left out: a later release may write more. */
 export function object<R extends Fields, O extends Fields>(required: R, optional: O): Shape<Known<R, O>> {
   return (input) => {
