@@ -13,8 +13,10 @@ import type { Properties } from '#wire/mqtt'
  *    its member left behind) is told by `session-queued`.
  *  - A QoS 2 message and its packet identifier are one record, so that no crash comes between: telemetry written with `packetId`
  *    (writeTelemetry) is "received" for the session that `session-opened` put on this connection. There is no change of its own for it.
- *  - A shared message is routed again to its group, and stays there until a member settles it (`session-progress`: for shared messages,
- *    sessions that are not stored settle too), sends it at QoS 2 or is given it by `session-queued`; the start hands out what is left.
+ *  - What needs no delivery any more goes to {@link SettledOffsets}: `add` for a stored session (QoS 1 acknowledged; anything dropped
+ *    from its queue), and `addShared` as well for what came by a shared subscription, whoever had it, stored or not. The start routes a
+ *    shared message to its group again, where it stays until the group settles it, a member sends it at QoS 2 (`qos2-sent`) or is given it
+ *    by `session-queued`; what is left is handed to the stored members.
  *  - A session that stops being stored (resumed with expiry 0) is recorded once more, by `session-opened` with expiry 0; the start forgets it.
  */
 
@@ -96,6 +98,8 @@ export type SessionChange =
    * recorded one by one: after a crash a few come again, which QoS 1 allows.
    */
   | Change<'session-progress', { readonly offsets: readonly number[] }>
+  /** The same for a shared subscription, by its filter with `$share/`. */
+  | { readonly kind: 'group-progress'; readonly filter: string; readonly offsets: readonly number[] }
 
 /** The words for what happens to a session. */
 export type SessionChangeKind = SessionChange['kind']

@@ -10,6 +10,7 @@ import { readList, writeList } from './varint.ts'
  *   often    prefix, kind 21, flags = act | ownerLength u16 | owner | clientIdLength u16 | clientId | numbers of the act
  *   act      1 released, 2 sent, 3 pubrec, 4 completed: packetId u16; 2 also: offset u48
  *            5 queued, 6 progress: a list of variable-length numbers (varint.ts) to the end
+ *            7 progress of a shared subscription: the same, owner is empty and the filter stands for the client identifier
  */
 
 const version = 1
@@ -23,6 +24,7 @@ const acts = {
   'qos2-completed': 4,
   'session-queued': 5,
   'session-progress': 6,
+  'group-progress': 7,
 } as const
 
 const willShape = object({ topic: text, payload: text, qos: number, retain: flag, properties: text, delaySeconds: number, stamp: text }, {})
@@ -62,7 +64,10 @@ type Often = Whose &
   )
 
 /** One change of one stored session, as the journal keeps it. Times in milliseconds since the epoch. */
-export type SessionRecord = Seldom | Often
+export type SessionRecord =
+  | Seldom
+  | Often
+  | { readonly kind: 'group-progress'; readonly filter: string; readonly offsets: readonly number[] }
 
 /** Whether a record is one of a session, by a look at two bytes. */
 export function isSessionRecord(bytes: Uint8Array): boolean {
@@ -87,6 +92,8 @@ export function encodeSessionRecord(record: SessionRecord, time: Instant): Buffe
       return withList(record, record.deliveries.flatMap(numbersOf), time)
     case 'session-progress':
       return withList(record, rangesOf(record.offsets), time)
+    case 'group-progress':
+      return withList({ kind: record.kind, session: { owner: '', clientId: record.filter } }, rangesOf(record.offsets), time)
     case 'qos2-released':
     case 'qos2-pubrec':
     case 'qos2-completed': {
@@ -125,8 +132,10 @@ function begin(bytes: Buffer, kind: number, flags: number, time: Instant): void 
   bytes.writeDoubleLE(time, 3)
 }
 
+type Named = Whose & { readonly kind: keyof typeof acts }
+
 /** Everything before the numbers, with room for `more` bytes of them at `end`. */
-function often(record: Often, more: number, time: Instant): { readonly bytes: Buffer; readonly end: number } {
+function often(record: Named, more: number, time: Instant): { readonly bytes: Buffer; readonly end: number } {
   const { owner, clientId } = record.session
   const ownerBytes = Buffer.byteLength(owner)
   const clientBytes = Buffer.byteLength(clientId)
@@ -140,7 +149,7 @@ function often(record: Often, more: number, time: Instant): { readonly bytes: Bu
   return { bytes, end }
 }
 
-function withList(record: Often, numbers: readonly number[], time: Instant): Buffer {
+function withList(record: Named, numbers: readonly number[], time: Instant): Buffer {
   const list = writeList(numbers)
   const { bytes, end } = often(record, list.length, time)
   list.copy(bytes, end)
@@ -199,9 +208,11 @@ function decodeOften(bytes: Buffer): Result<SessionRecord> {
     const deliveries = deliveriesOf(readList(rest))
     return deliveries === undefined ? malformed('its deliveries are cut') : ok({ kind: 'session-queued', session: of, deliveries })
   }
-  if (act === acts['session-progress']) {
+  if (act === acts['session-progress'] || act === acts['group-progress']) {
     const offsets = offsetsOf(readList(rest))
-    return offsets === undefined ? malformed('its offsets are cut') : ok({ kind: 'session-progress', session: of, offsets })
+    if (offsets === undefined) return malformed('its offsets are cut')
+    if (act === acts['group-progress']) return ok({ kind: 'group-progress', filter: of.clientId, offsets })
+    return ok({ kind: 'session-progress', session: of, offsets })
   }
   if (rest.length !== (act === acts['qos2-sent'] ? 8 : 2)) return malformed('its numbers are cut')
   const packetId = rest.readUInt16LE(0)
