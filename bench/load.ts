@@ -6,80 +6,11 @@
  *
  * DIR holds root.pem and NAME.cert.pem, NAME.key.pem; every client publishes to devices/NAME/messages/events/.
  */
-import { readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { type SecureContext, type TLSSocket, connect, createSecureContext } from 'node:tls'
-import { parseArgs } from 'node:util'
 import { encode } from '#wire/mqtt'
+import { nameOf, open, openAll, options, round, summary, wait } from './clients.ts'
 
-const { values } = parseArgs({
-  options: {
-    host: { type: 'string', default: '127.0.0.1' },
-    port: { type: 'string', default: '8883' },
-    certs: { type: 'string', default: '.' },
-    clients: { type: 'string', default: '200' },
-    window: { type: 'string', default: '1' },
-    seconds: { type: 'string', default: '5' },
-    warmup: { type: 'string', default: '1' },
-    payload: { type: 'string', default: '128' },
-    mode: { type: 'string', default: 'publish' },
-  },
-})
-const host = values.host
-const port = Number(values.port)
-const clients = Number(values.clients)
-const window = Number(values.window)
-const ca = readFileSync(join(values.certs, 'root.pem'))
-const names = readdirSync(values.certs)
-  .filter((name) => name.endsWith('.cert.pem'))
-  .map((name) => name.slice(0, -'.cert.pem'.length))
-  .slice(0, clients)
-const nameOf = (index: number): string => names[index % names.length] ?? ''
-const contexts = new Map<string, SecureContext>()
-
-function contextOf(name: string): SecureContext {
-  let context = contexts.get(name)
-  if (context === undefined) {
-    const read = (kind: string) => readFileSync(join(values.certs, `${name}.${kind}.pem`))
-    context = createSecureContext({ ca, cert: read('cert'), key: read('key'), minVersion: 'TLSv1.3' })
-    contexts.set(name, context)
-  }
-  return context
-}
-
-/** Resolves when CONNACK with code 0 has come. */
-function open(index: number, session?: Buffer): Promise<TLSSocket> {
-  const name = nameOf(index)
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      host,
-      port,
-      servername: 'localhost',
-      secureContext: contextOf(name),
-      ...(session === undefined ? {} : { session }),
-    })
-    socket.setNoDelay(true)
-    socket.once('secureConnect', () =>
-      socket.write(encode({ type: 'connect', version: 4, clientId: `${name}-${index}`, cleanStart: true, keepAliveSeconds: 600 }, 4)),
-    )
-    socket.once('data', (answer: Buffer) =>
-      answer[0] === 0x20 && answer[3] === 0 ? resolve(socket) : reject(new Error(`refused: ${answer.toString('hex')}`)),
-    )
-    socket.once('error', reject)
-    socket.once('close', () => reject(new Error('closed before CONNACK')))
-  })
-}
-
-async function openAll(count: number, atOnce = 32): Promise<TLSSocket[]> {
-  const sockets: TLSSocket[] = []
-  for (let at = 0; at < count; at += atOnce)
-    sockets.push(...(await Promise.all(Array.from({ length: Math.min(atOnce, count - at) }, (_, index) => open(at + index)))))
-  return sockets
-}
-
-function percentile(sorted: Float64Array, share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
-}
+const clients = Number(options.clients)
+const window = Number(options.window)
 
 async function publish(): Promise<object> {
   const sockets = await openAll(clients)
@@ -93,7 +24,7 @@ async function publish(): Promise<object> {
         {
           type: 'publish',
           topic,
-          payload: Buffer.alloc(Number(values.payload), 0x61),
+          payload: Buffer.alloc(Number(options.payload), 0x61),
           qos: 1,
           retain: false,
           dup: false,
@@ -122,18 +53,17 @@ async function publish(): Promise<object> {
     })
     send()
   }
-  await new Promise((resolve) => setTimeout(resolve, Number(values.warmup) * 1000))
+  await wait(Number(options.warmup) * 1000)
   counting = true
   const started = performance.now()
   const cpu = process.cpuUsage()
-  await new Promise((resolve) => setTimeout(resolve, Number(values.seconds) * 1000))
+  await wait(Number(options.seconds) * 1000)
   counting = false
   const seconds = (performance.now() - started) / 1000
   const used = process.cpuUsage(cpu)
-  const sorted = Float64Array.from(latencies).sort()
   return {
     acksPerSecond: Math.round(acknowledged / seconds),
-    windowMs: { p50: round(percentile(sorted, 0.5)), p99: round(percentile(sorted, 0.99)) },
+    windowMs: summary(latencies),
     loadCpu: round((used.user + used.system) / 1e6 / seconds),
   }
 }
@@ -159,7 +89,7 @@ async function handshakes(resumed: boolean): Promise<object> {
   let done = 0
   let reused = 0
   let next = 0
-  const end = performance.now() + Number(values.seconds) * 1000
+  const end = performance.now() + Number(options.seconds) * 1000
   const started = performance.now()
   const worker = async () => {
     while (performance.now() < end) {
@@ -177,10 +107,6 @@ async function handshakes(resumed: boolean): Promise<object> {
   return { done, perSecond: Math.round(done / ((performance.now() - started) / 1000)), reused: round(reused / done) }
 }
 
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000
-}
-
 /** Opens connections and holds them until the parent closes our standard input. */
 async function idle(): Promise<object> {
   const sockets = await openAll(clients)
@@ -189,7 +115,7 @@ async function idle(): Promise<object> {
   return { open: sockets.filter((socket) => !socket.destroyed).length }
 }
 
-const work = { publish, handshake: () => handshakes(false), resume: () => handshakes(true), idle }[values.mode]
-if (work === undefined) throw new Error(`no mode ${values.mode}`)
+const work = { publish, handshake: () => handshakes(false), resume: () => handshakes(true), idle }[options.mode]
+if (work === undefined) throw new Error(`no mode ${options.mode}`)
 process.stdout.write(`${JSON.stringify(await work())}\n`)
 process.exit(0)

@@ -220,6 +220,66 @@ export async function startNats(place: Place): Promise<Peer> {
   return running('nats', version, 'written, not synced', port, pinned('nats-server', ['-c', at('nats.conf')], at('nats.log')))
 }
 
+/** aedes, a broker in JavaScript: MQTT 3.1.1, in memory, under the same Node as we. */
+export async function startAedes(place: Place): Promise<Peer> {
+  const port = await freePort()
+  const at = (name: string) => join(place.directory, name)
+  const { version }: { version: string } = JSON.parse(readFileSync(join(root, 'node_modules/aedes/package.json'), 'utf8'))
+  const args = [join(root, 'bench/aedes-broker.ts'), `${port}`, at('server.key'), at('server.pem'), at('clients-ca.pem')]
+  return running('aedes', version, 'no, in memory', port, pinned(process.execPath, args, at('aedes.log')))
+}
+
+/** Debian's RabbitMQ with its MQTT plugin; anybody with a certificate may do anything. */
+export async function startRabbitMq(place: Place): Promise<Peer> {
+  const [port, amqpPort, epmdPort, distributionPort] = [await freePort(), await freePort(), await freePort(), await freePort()]
+  const at = (name: string) => join(place.directory, name)
+  rmSync(at('rabbitmq'), { recursive: true, force: true })
+  mkdirSync(at('rabbitmq'))
+  writeFileSync(
+    at('rabbitmq.conf'),
+    [
+      `listeners.tcp.default = 127.0.0.1:${amqpPort}`,
+      'mqtt.listeners.tcp = none',
+      `mqtt.listeners.ssl.default = 127.0.0.1:${port}`,
+      'mqtt.allow_anonymous = true',
+      'mqtt.tcp_listen_options.nodelay = true',
+      'mqtt.tcp_listen_options.backlog = 4096',
+      `ssl_options.cacertfile = ${at('clients-ca.pem')}`,
+      `ssl_options.certfile = ${at('server.pem')}`,
+      `ssl_options.keyfile = ${at('server.key')}`,
+      'ssl_options.verify = verify_peer',
+      'ssl_options.fail_if_no_peer_cert = true',
+      'ssl_options.depth = 3',
+      'ssl_options.versions.1 = tlsv1.3',
+      'log.console = true',
+      'log.console.level = error',
+      'log.file = false',
+      '',
+    ].join('\n'),
+  )
+  writeFileSync(at('rabbitmq-plugins'), '[rabbitmq_mqtt].\n')
+  const version = /^Version: ([\d.]+)/m.exec(tryRun('dpkg', ['-s', 'rabbitmq-server']))?.[1] ?? 'unknown'
+  const environment = {
+    ...process.env,
+    RABBITMQ_NODENAME: 'bench@localhost',
+    RABBITMQ_CONFIG_FILE: at('rabbitmq.conf'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: at('rabbitmq-plugins'),
+    RABBITMQ_MNESIA_BASE: at('rabbitmq'),
+    RABBITMQ_LOG_BASE: at('rabbitmq'),
+    RABBITMQ_PID_FILE: at('rabbitmq.pid'),
+    RABBITMQ_DIST_PORT: `${distributionPort}`,
+    ERL_EPMD_PORT: `${epmdPort}`,
+    // One core, as everybody.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 1:1 +sbwt none',
+    HOME: place.directory,
+  }
+  const child = pinned('/usr/lib/rabbitmq/bin/rabbitmq-server', [], at('rabbitmq.log'), environment)
+  const peer = await running('rabbitmq', version, 'fsynced before the ack only in durable queues', port, child)
+  // The script starts Erlang as a child; what is measured is Erlang.
+  const pid = Number(readFileSync(at('rabbitmq.pid'), 'utf8').trim()) || peer.pid
+  return { ...peer, pid, stop: () => (process.kill(pid, 'SIGTERM'), peer.stop()) }
+}
+
 function tryRun(command: string, args: readonly string[]): string {
   try {
     return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
