@@ -44,8 +44,8 @@ function contextOf(name: string): SecureContext {
   return context
 }
 
-/** Connects client `index` over mutual TLS 1.3. Resolves when CONNACK with code 0 has come. */
-export function open(index: number, session?: Buffer, clientId = `${nameOf(index)}-${index}`): Promise<TLSSocket> {
+/** Opens mutual TLS 1.3 as client `index`. */
+export function connectTls(index: number, session?: Buffer): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       host: options.host,
@@ -55,9 +55,16 @@ export function open(index: number, session?: Buffer, clientId = `${nameOf(index
       ...(session === undefined ? {} : { session }),
     })
     socket.setNoDelay(true)
-    socket.once('secureConnect', () =>
-      socket.write(encode({ type: 'connect', version: 4, clientId, cleanStart: true, keepAliveSeconds: 600 }, 4)),
-    )
+    socket.once('secureConnect', () => resolve(socket))
+    socket.on('error', reject)
+  })
+}
+
+/** Connects client `index` over mutual TLS 1.3. Resolves when CONNACK with code 0 has come. */
+export async function open(index: number, session?: Buffer, clientId = `${nameOf(index)}-${index}`): Promise<TLSSocket> {
+  const socket = await connectTls(index, session)
+  socket.write(encode({ type: 'connect', version: 4, clientId, cleanStart: true, keepAliveSeconds: 600 }, 4))
+  return new Promise((resolve, reject) => {
     socket.once('data', (answer: Buffer) =>
       answer[0] === 0x20 && answer[3] === 0 ? resolve(socket) : reject(new Error(`refused: ${answer.toString('hex')}`)),
     )
