@@ -14,10 +14,11 @@ import {
   reasonCodes,
 } from '#wire/mqtt'
 import type { Acknowledged } from './acknowledgements.ts'
+import { type Ticket, freeTicket } from './admission.ts'
 import type { Desk } from './desk.ts'
 import { type EndReason, disconnectCode, isBanned } from './end-reason.ts'
 import type { ListenerLimits } from './listener-limits.ts'
-import { type NotOpened, type Opening, acceptance, judgeConnect, refusalPacket } from './opening.ts'
+import { type NotOpened, type Opening, acceptance, isDenial, judgeConnect, refusalPacket } from './opening.ts'
 import { Outbox } from './outbox.ts'
 import type { LiveConnection } from './ports.ts'
 import { propertyBytes } from './property-bytes.ts'
@@ -47,6 +48,7 @@ export class Connection implements Link, Acknowledged {
   readonly #desk: Desk
   readonly #outbox: Outbox
   readonly #limits: ListenerLimits
+  readonly #ticket: Ticket
   readonly #reader: FrameReader
   readonly #since: Instant
   #phase: 'connecting' | 'open' | 'closed' = 'connecting'
@@ -61,10 +63,12 @@ export class Connection implements Link, Acknowledged {
   #unacknowledged = 0
   #paused = false
 
-  constructor(transport: Transport, desk: Desk, limits: ListenerLimits) {
+  /** `limits` are those of the listener that it came by; `ticket` is what admission holds of its socket. */
+  constructor(transport: Transport, desk: Desk, limits: ListenerLimits, ticket: Ticket = freeTicket) {
     this.transport = transport
     this.#desk = desk
     this.#limits = limits
+    this.#ticket = ticket
     this.#reader = new FrameReader({ role: 'server' }, limits.reader)
     this.#outbox = new Outbox(transport, desk)
     this.id = uuid(desk.ports.random)
@@ -232,7 +236,7 @@ export class Connection implements Link, Acknowledged {
 
   #connect(connect: ConnectPacket): void {
     this.#outbox.version = connect.version
-    const judged = judgeConnect(connect, this.transport, this.#desk, this.#limits)
+    const judged = judgeConnect(connect, this.transport, this.#desk, this.#limits, this.#ticket)
     if (!judged.ok) return this.#refuse(judged.error, connect.clientId)
     const opening = judged.value
     const { principal, clientId } = opening
@@ -269,6 +273,7 @@ export class Connection implements Link, Acknowledged {
     if (topic === undefined) return this.#close('malformed', reasonCodes['topic-alias-invalid'])
     this.#inMessages++
     this.#desk.counters.messagesIn++
+    if (packet.qos === 0 && this.#desk.overload.dropsQos0) return void this.#desk.counters.droppedQos0++
     const verdict = opening.verdicts.publish(topic)
     if (verdict.rule === undefined) return this.#denyPublish(opening, topic, packet)
     this.#accept(opening, verdict, packet, packet.qos, packet.packetId ?? 0)
@@ -367,9 +372,15 @@ export class Connection implements Link, Acknowledged {
   /** `answer` is false for a peer that has not shown that it speaks MQTT: it gets no byte. */
   #refuse(refused: NotOpened, clientId: string, answer = true): void {
     tellRefused(this.#desk, this.transport, refused, clientId)
-    if (answer) this.#outbox.write(encode(refusalPacket(refused, this.#outbox.version), this.#outbox.version))
     this.#phase = 'closed'
-    this.transport.end()
+    const finish = () => {
+      if (answer) this.#outbox.write(encode(refusalPacket(refused, this.#outbox.version), this.#outbox.version))
+      this.transport.end()
+    }
+    // Whoever guesses waits for each answer, and counts as a stranger all the while.
+    const waitMs = isDenial(refused) ? this.#ticket.denied() : 0
+    if (waitMs === 0) finish()
+    else this.#desk.ports.clock.after(waitMs, finish)
   }
 
   #close(reason: EndReason, code: number | undefined): void {

@@ -9,6 +9,8 @@ export type Counters = {
   resumptions: number
   /** Sessions that ended because the same one was opened elsewhere. */
   takeovers: number
+  /** QoS 0 messages dropped because the hub was overloaded. */
+  droppedQos0: number
   /** Connections refused before they had an identity, by refusal code. */
   readonly refused: Map<string, number>
 }
@@ -24,6 +26,7 @@ export function newCounters(): Counters {
     handshakes: 0,
     resumptions: 0,
     takeovers: 0,
+    droppedQos0: 0,
     refused: new Map(),
   }
 }

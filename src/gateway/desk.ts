@@ -6,6 +6,8 @@ import { Acknowledgements } from './acknowledgements.ts'
 import type { Connection } from './connection.ts'
 import { type Counters, newCounters } from './counters.ts'
 import { FactLog } from './fact-log.ts'
+import { LoadWatch } from './load-watch.ts'
+import { type LoadBounds, defaultLoadBounds } from './overload.ts'
 import type { GatewayPorts } from './ports.ts'
 
 /** What all connections of one gateway share. */
@@ -14,6 +16,8 @@ export class Desk {
   readonly counters: Counters = newCounters()
   readonly facts: FactLog
   readonly acknowledgements: Acknowledgements
+  /** How much of what comes in is still taken. */
+  readonly overload: LoadWatch
   /** Monotonic milliseconds, refreshed a few times a second: exact enough for keep alive and free to read. */
   tick: number
   readonly #live = new Map<DeviceId, Set<Connection>>()
@@ -21,10 +25,11 @@ export class Desk {
   readonly #due: Connection[] = []
   #head: { readonly message: Message; readonly key: number; readonly head: PublishHead } | undefined
 
-  constructor(ports: GatewayPorts) {
+  constructor(ports: GatewayPorts, bounds: LoadBounds = defaultLoadBounds) {
     this.ports = ports
     this.facts = new FactLog(ports.journal, ports.clock)
     this.acknowledgements = new Acknowledgements((message) => ports.broker.publish(message))
+    this.overload = new LoadWatch(bounds, this.facts, ports.clock, this.counters)
     this.tick = ports.clock.monotonic()
   }
 

@@ -1,17 +1,19 @@
 import { type Server, Socket, createServer } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Fault } from '#base'
-import type { Admission } from './admission.ts'
+import { type Admission, type Ticket, freeTicket } from './admission.ts'
 import type { Desk } from './desk.ts'
-import { type Peer, refuseHandshake } from './handshake-refusal.ts'
+import { type Peer, isOwnProbe, refuseHandshake } from './handshake-refusal.ts'
 import type { ListenerLimits } from './listener-limits.ts'
 
 /** The plain TCP side of a listener: counts strangers before TLS has cost anything, and hands sockets on. */
 export interface Front {
   /** What this listener allows its peers. */
   readonly limits: ListenerLimits
+  /** What was decided and is counted about the peer on this socket, for its {@link Connection}. */
+  ticket(socket: Peer): Ticket
   /** The peer on this socket has proven who it is; it no longer counts as a stranger. */
-  proven(socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }): void
+  proven(socket: Peer): void
   /** Starts to hand sockets to `inner`, a TLS or HTTPS server that does not listen itself. Resolves to the port. */
   listen(inner: { emit(event: 'connection', socket: Socket): boolean }, host: string, port: number, option: string): Promise<number>
   /** Stops listening and resolves when every socket is gone. */
@@ -21,38 +23,40 @@ export interface Front {
 /** Every socket needs a listener, or its error ends the process; what happened shows when it closes. */
 export function ignoreError(): void {}
 
-/** A front named `listener` in records. */
-export function createFront(listener: string, limits: ListenerLimits, desk: Desk, admission: Admission): Front {
-  const leaving = new Map<string, () => void>()
+/** How a front is named in records, what it allows its peers, and whether it answers who asks for the hub's health. */
+export type FrontConfig = { readonly name: string; readonly limits: ListenerLimits; readonly answersHealth: boolean }
+
+/** The front of one listener. */
+export function createFront({ name: listener, limits, answersHealth }: FrontConfig, desk: Desk, admission: Admission): Front {
+  const tickets = new Map<string, Ticket>()
   const open = new Set<Socket>()
   let hand: (socket: Socket) => void = (socket) => socket.destroy()
   const server: Server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', ignoreError)
     // Asked for while it is open, so that it is remembered when it is not.
     const address = socket.remoteAddress
-    const leave = admission.enter(address ?? 'unknown')
-    if (leave === undefined) {
-      refuseHandshake(desk, listener, socket, {
-        code: 'gateway/too-many-strangers',
-        message: 'Too many peers that have not proven who they are.',
-      })
+    // What the hub asks of itself must be answered under load too.
+    const ticket = isOwnProbe(desk, socket) ? freeTicket : admission.enter(address ?? 'unknown', answersHealth)
+    if (!('leave' in ticket)) {
+      refuseHandshake(desk, listener, socket, ticket)
       socket.destroy()
       return
     }
     const key = peer(socket)
-    leaving.set(key, leave)
+    tickets.set(key, ticket)
     open.add(socket)
     socket.once('close', () => {
       open.delete(socket)
-      leaving.delete(key)
-      leave()
+      tickets.delete(key)
+      ticket.leave()
     })
     hand(socket)
   })
   return {
     limits,
+    ticket: (socket) => tickets.get(peer(socket)) ?? freeTicket,
     proven(socket) {
-      leaving.get(peer(socket))?.()
+      tickets.get(peer(socket))?.proven()
     },
     listen(inner, host, port, option) {
       hand = (socket) => void inner.emit('connection', socket)
@@ -84,7 +88,7 @@ export function peerOf(socket: TLSSocket): Peer {
 }
 
 // Unique among open sockets of one listener, and the same seen from the raw socket and from TLS above it.
-function peer(socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined }): string {
+function peer(socket: Peer): string {
   return `${socket.remoteAddress}|${socket.remotePort}`
 }
 

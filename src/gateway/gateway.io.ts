@@ -2,7 +2,7 @@ import type { Server } from 'node:tls'
 import type { DeviceId } from '#base'
 import type { CloseAnswer, CloseRequest } from '#bus'
 import type { JsonFact } from '#journal'
-import { Admission } from './admission.ts'
+import { Admission, type AdmissionLimits, defaultAdmissionLimits } from './admission.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Desk } from './desk.ts'
@@ -11,6 +11,8 @@ import { refuseHandshake } from './handshake-refusal.ts'
 import { createHttpsServer } from './https-listener.io.ts'
 import { createMqttServer } from './mqtt-listener.io.ts'
 import { type ListenerLimits, defaultListenerLimits } from './listener-limits.ts'
+import { sampleLoad } from './load-sampler.io.ts'
+import type { Level, LoadBounds } from './overload.ts'
 import type { GatewayPorts, LiveConnection } from './ports.ts'
 import { tlsSettings } from './tls-settings.ts'
 
@@ -21,6 +23,10 @@ export type GatewayConfig = {
   readonly httpsPort: number
   readonly mqttLimits: ListenerLimits
   readonly httpsLimits: ListenerLimits
+  readonly admission: AdmissionLimits
+  readonly overload: LoadBounds
+  /** What the process may use; undefined: all that the machine or its container has. */
+  readonly memoryBytes: number | undefined
 }
 
 /** The device door, open. Disposing of it closes every connection and waits until all are gone. */
@@ -32,6 +38,8 @@ export interface Gateway extends AsyncDisposable {
   openOf(device: DeviceId): number
   /** Peers that have not proven who they are. */
   readonly strangers: number
+  /** How much of what comes in is still taken. */
+  readonly level: Level
   readonly mqttPort: number
   readonly httpsPort: number
   connections(): readonly LiveConnection[]
@@ -51,17 +59,20 @@ export interface Gateway extends AsyncDisposable {
 }
 
 const sweepMs = 250
+const consoleAdmission: AdmissionLimits = { ...defaultAdmissionLimits, connects: undefined, connectsPerAddress: undefined }
 
 /**
  * Opens both listeners. Throws the Fault `gateway/port-taken` or `gateway/port-privileged` with the fix in its message. The journal's
  * flushes, the bus and the certificates are wired here; everything after that happens in {@link Connection}.
  */
 export async function openGateway(config: GatewayConfig, ports: GatewayPorts, signal: AbortSignal): Promise<Gateway> {
-  const desk = new Desk(ports)
-  const admission = new Admission()
+  const desk = new Desk(ports, config.overload)
+  const admission = new Admission(config.admission, ports.clock, desk.overload)
+  // The console has a door of its own: no flood of devices, and no load, keeps an operator out.
+  const control = new Admission(consoleAdmission, ports.clock, { takesConnections: true })
   const strangers = new Set<Connection>()
-  const mqttFront = createFront('mqtt', config.mqttLimits, desk, admission)
-  const httpsFront = createFront('https', config.httpsLimits, desk, admission)
+  const mqttFront = createFront({ name: 'mqtt', limits: config.mqttLimits, answersHealth: false }, desk, admission)
+  const httpsFront = createFront({ name: 'https', limits: config.httpsLimits, answersHealth: true }, desk, admission)
   const mqtt = createMqttServer(desk, mqttFront, strangers)
   const https = createHttpsServer(desk, httpsFront, strangers)
 
@@ -89,6 +100,14 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     }),
   )
   opened.defer(ports.clock.every(sweepMs, () => sweep(desk, strangers)))
+  opened.use(
+    sampleLoad(
+      ports.clock,
+      config.memoryBytes,
+      () => ({ journalPendingBytes: ports.journal.pendingBytes, unsentBytes: unsentBytes(desk) }),
+      (load) => desk.overload.measured(load),
+    ),
+  )
   const mqttPort = await mqttFront.listen(mqtt, config.host, config.mqttPort, '--mqtt-port')
   opened.defer(() => mqttFront.close())
   const httpsPort = await httpsFront.listen(https, config.host, config.httpsPort, '--https-port')
@@ -108,12 +127,15 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     get strangers() {
       return admission.strangers
     },
+    get level() {
+      return desk.overload.level
+    },
     mqttPort,
     httpsPort,
     connections: () => [...desk.live()].map((connection) => connection.describe()).filter((connection) => connection !== undefined),
     onFact: (observe) => desk.facts.observed(observe),
     async serve(name, server, host, port, option) {
-      const front = createFront(name, defaultListenerLimits, desk, admission)
+      const front = createFront({ name, limits: defaultListenerLimits, answersHealth: false }, desk, control)
       server.on('tlsClientError', (error, socket) => {
         refuseHandshake(desk, name, peerOf(socket), error)
         socket.destroy()
@@ -139,6 +161,12 @@ function sayGoodbye(desk: Desk, strangers: ReadonlySet<Connection>, https: { clo
   desk.ports.clock.after(lastWordMs, () => {
     for (const connection of all) connection.transport.destroy()
   })
+}
+
+function unsentBytes(desk: Desk): number {
+  let sum = 0
+  for (const connection of desk.live()) sum += connection.transport.bufferedBytes
+  return sum
 }
 
 function sweep(desk: Desk, strangers: ReadonlySet<Connection>): void {

@@ -57,6 +57,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     // Browsers send Origin; a page of somebody else must not use the certificate of whoever looks at it (cross-site WebSocket hijacking).
     if (request.headers.origin !== undefined && !sameHost(request.headers.origin, request.headers.host))
       return turnAway(socket, '403 Forbidden')
+    if (front.ticket(socket).late !== undefined) return turnAway(socket, '503 Service Unavailable')
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       let budget = strangerBytes
       const count = (chunk: Buffer) => {
@@ -69,7 +70,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
         strangers.delete(connection)
         front.proven(socket)
       })
-      const connection = new Connection(transport, desk, front.limits)
+      const connection = new Connection(transport, desk, front.limits, front.ticket(socket))
       strangers.add(connection)
       webSocket.on('error', ignoreError)
       webSocket.on('message', (data, isBinary) => {

@@ -21,7 +21,7 @@ export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connec
       strangers.delete(connection)
       front.proven(socket)
     })
-    const connection = new Connection(transport, desk, front.limits)
+    const connection = new Connection(transport, desk, front.limits, front.ticket(socket))
     strangers.add(connection)
     socket.on('data', (chunk: Buffer) => connection.receive(chunk))
     socket.on('close', () => {

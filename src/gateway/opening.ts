@@ -1,6 +1,7 @@
 import type { Principal } from '#access'
 import { type Refusal, type Result, Secret, fail, ok, uuid } from '#base'
 import { type ConnackPacket, type ConnectPacket, type ProtocolVersion, reasonCodes } from '#wire/mqtt'
+import { type Ticket, serverBusy } from './admission.ts'
 import type { Desk } from './desk.ts'
 import type { ListenerLimits } from './listener-limits.ts'
 import { TopicVerdicts } from './topic-verdict.ts'
@@ -23,11 +24,31 @@ export type NotOpened = Refusal & { readonly reasonCode: number; readonly device
 const no = (reasonCode: number, refusal: Refusal, device?: string) =>
   fail<NotOpened>({ ...refusal, reasonCode, ...(device === undefined ? {} : { device }) })
 
+const denials: ReadonlySet<number> = new Set([
+  reasonCodes['client-identifier-not-valid'],
+  reasonCodes['bad-user-name-or-password'],
+  reasonCodes['not-authorized'],
+  reasonCodes['bad-authentication-method'],
+])
+
+/** Whether a CONNECT was refused for who the peer is or is not, rather than for how it spoke or how busy we are. */
+export function isDenial(refused: NotOpened): boolean {
+  return denials.has(refused.reasonCode)
+}
+
 /**
- * Judges a CONNECT: identity first, then whether it may hold one more connection, then its will. Nothing is changed here, so a
+ * Judges a CONNECT: room first, then identity, then whether it may hold one more connection, then its will. Nothing is changed here, so a
  * refused CONNECT leaves no trace but its record.
  */
-export function judgeConnect(connect: ConnectPacket, transport: Transport, desk: Desk, limits: ListenerLimits): Result<Opening, NotOpened> {
+export function judgeConnect(
+  connect: ConnectPacket,
+  transport: Transport,
+  desk: Desk,
+  limits: ListenerLimits,
+  ticket: Ticket,
+): Result<Opening, NotOpened> {
+  if (ticket.late !== undefined) return fail(ticket.late)
+  if (!desk.overload.takesConnections && !transport.isProbe) return fail(serverBusy)
   const clientId = connect.clientId === '' ? `auto-${uuid(desk.ports.random)}` : connect.clientId
   const proven = desk.ports.authenticate({
     clientId,

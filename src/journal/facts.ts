@@ -36,10 +36,10 @@ const deviceAct = { device: text, actor: text }
 const former = object({ device: text, connection: nullable(text), address: nullable(text), thumbprint: nullable(text) }, {})
 const meeting = { ...session, address: text, thumbprint: nullable(text), former }
 const load = {
-  /** Milliseconds that work waited for its turn, bytes that wait for the disk and for clients, and the share of memory that is in use. */
+  /** Milliseconds that work waited for its turn, bytes that wait for the disk, bytes that clients have not taken, and the share of memory that is in use. */
   loopDelayMs: number,
   journalPendingBytes: number,
-  queueBytes: number,
+  unsentBytes: number,
   memoryShare: number,
 }
 

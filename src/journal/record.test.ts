@@ -38,7 +38,7 @@ const meeting = {
   thumbprint: 'cd',
   former: { device: 'pump-1', connection: 'c-0', address: '192.0.2.1', thumbprint: 'ab' },
 }
-const load = { loopDelayMs: 1.5, journalPendingBytes: 0, queueBytes: 7, memoryShare: 0.25 }
+const load = { loopDelayMs: 1.5, journalPendingBytes: 0, unsentBytes: 7, memoryShare: 0.25 }
 const facts: readonly JsonFact[] = [
   {
     kind: 'connected',

@@ -5,7 +5,7 @@ import { type Audit, auditMigrations, openAudit } from '#audit'
 import { type Clock, Fault, type Random, type Result } from '#base'
 import { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
-import { type Gateway, defaultListenerLimits, followRetained, openGateway } from '#gateway'
+import { type Gateway, defaultAdmissionLimits, defaultListenerLimits, defaultLoadBounds, followRetained, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, hubMigrations, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
@@ -43,7 +43,13 @@ export type World = {
 }
 
 const retainedLimits = { messages: 100_000, bytes: 64 * 1024 * 1024 }
-const gatewayDefaults = { mqttLimits: defaultListenerLimits, httpsLimits: defaultListenerLimits }
+const gatewayDefaults = {
+  mqttLimits: defaultListenerLimits,
+  httpsLimits: defaultListenerLimits,
+  admission: defaultAdmissionLimits,
+  overload: defaultLoadBounds,
+  memoryBytes: undefined,
+}
 
 /**
  * Opens every room on `config.dataDirectory`, which is locked already. What is opened is put on `scope`, so that a failure half way closes
