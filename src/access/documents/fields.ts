@@ -40,6 +40,11 @@ export class Fields {
     return this.path === '' ? name : `${this.path}.${name}`
   }
 
+  /** The names of all fields, for objects whose fields somebody else named. */
+  names(): readonly string[] {
+    return [...this.#fields.keys()]
+  }
+
   has(name: string): boolean {
     return this.#fields.has(name)
   }
