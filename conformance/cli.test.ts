@@ -188,6 +188,20 @@ describe('the thingwall command and a running hub', () => {
     assert.match(audit.stdout, /device\.add/)
   })
 
+  test('watch goes on over a restart of the hub, which makes a new credential', { timeout: 60_000 }, async () => {
+    const watch = background('watch', '--json', '--kind', 'device-created')
+    await until(
+      'it watches',
+      10_000,
+      async () => (await hub.command('device', 'add', `before-${Date.now()}`)).code === 0 && watch.out() !== '',
+    )
+    await hub.stop()
+    await hub.start()
+    assert.equal((await hub.command('device', 'add', 'after-1')).code, 0)
+    await until('it is back', 15_000, () => watch.out().includes('"device":"after-1"'))
+    assert.equal(await watch.end(), 0)
+  })
+
   test('a hub that ended is told as such, with exit 6', async () => {
     await hub.stop()
     const { code, stderr } = await hub.command('device', 'ls')

@@ -43,6 +43,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     hub() {
       const files = readHubFiles(data, url)
       if (!files.ok) return files
+      // A command that asks again wants a new one: it may have been started again.
+      for (const old of opened.splice(0)) old.close()
       const hub = openHub(files.value, interrupted.signal)
       opened.push(hub)
       return ok(hub)

@@ -41,7 +41,7 @@ async function run(connections: readonly Connection[], from = 'start', patience 
   const { hub, asked } = scripted(connections)
   const [facts, told]: [string[], string[]] = [[], []]
   const outcome = await follow(
-    hub,
+    () => ok(hub),
     { from, until: undefined, device: undefined, kind: undefined },
     {
       fact: async (_, data) => void facts.push(data),
@@ -79,10 +79,30 @@ test('a hub that was never there is told at once', async () => {
   assert.equal(asked.length, 1)
 })
 
-test('a refusal after a break is final: waiting would not change it', async () => {
-  const { outcome, asked } = await run([{ events: [fact(1)], last: 'cut' }, 'denied', { events: [fact(2)], last: 'end' }])
+test('a hub that was started again is looked for anew: its old credential is refused for a moment', async () => {
+  const { facts, outcome } = await run([
+    { events: [fact(1)], last: 'cut' },
+    'denied',
+    'unreachable',
+    { events: [fact(1), fact(2)], last: 'end' },
+  ])
+  assert.deepEqual([facts, outcome], [['f1', 'f2'], ok(undefined)])
+})
+
+test('a refusal that stays is final', async () => {
+  const { outcome, asked } = await run(
+    [{ events: [fact(1)], last: 'cut' }, ...Array.from({ length: 9 }, () => 'denied' as const)],
+    'start',
+    99,
+  )
   assert.equal(outcome.ok ? 0 : outcome.error.exit, exit.denied)
-  assert.equal(asked.length, 2)
+  assert.equal(asked.length, 6)
+})
+
+test('a refusal of the first connection is told at once', async () => {
+  const { outcome, asked } = await run(['denied'])
+  assert.equal(outcome.ok ? 0 : outcome.error.exit, exit.denied)
+  assert.equal(asked.length, 1)
 })
 
 test('offsets are compared as numbers: 10 comes after 9', async () => {
@@ -98,7 +118,12 @@ test('a failure of the reader itself is not taken for a broken stream', async ()
   const full = new Error('disk full')
   const told = { fact: () => Promise.reject(full), notice: async () => undefined, broke: () => undefined, back: () => undefined }
   await assert.rejects(
-    follow(hub, { from: 'start', until: undefined, device: undefined, kind: undefined }, told, async () => false),
+    follow(
+      () => ok(hub),
+      { from: 'start', until: undefined, device: undefined, kind: undefined },
+      told,
+      async () => false,
+    ),
     full,
   )
 })

@@ -25,25 +25,33 @@ export type Told = {
 /** Waits before the nth attempt to come back; false when there is no point in waiting any more. */
 export type Pause = (attempt: number) => Promise<boolean>
 
+// A hub that has just started serves a moment before its files are new; a refusal that stays is one.
+const deniedAtMost = 5
+
 /**
  * Follows the hub's journal until its end (with `until`), or until `pause` gives up. A broken connection is taken up again at the last
  * offset seen, which is asked for once more and then skipped: whether the hub counts an offset in or out, no fact is lost or doubled.
+ * `find` looks for the hub anew before each connection: one that was started again has another credential, and perhaps another port.
  */
-export async function follow(hub: Hub, query: Query, told: Told, pause: Pause): Promise<Result<void, Problem>> {
+export async function follow(find: () => Result<Hub, Problem>, query: Query, told: Told, pause: Pause): Promise<Result<void, Problem>> {
   const failure = 'The events were not read.'
   let last: string | undefined
   let attempt = 0
+  let denied = 0
   for (;;) {
     const path = withQuery('/api/v1/events', { from: last ?? query.from, until: query.until, device: query.device, kind: query.kind })
-    const stream = await hub.events(path, failure)
+    const hub = find()
+    const stream = hub.ok ? await hub.value.events(path, failure) : hub
     if (!stream.ok) {
-      // A refusal will be the same next time; only a hub that is away is waited for, and only if it was there before.
-      if (attempt === 0 || stream.error.exit !== exit.unreachable) return stream
+      const isDenied = stream.error.exit === exit.denied
+      // Only a hub that is away is waited for, and only if it was there before.
+      if (attempt === 0 || (stream.error.exit !== exit.unreachable && !isDenied) || (isDenied && ++denied >= deniedAtMost)) return stream
       if (!(await pause(attempt++))) return stream
       continue
     }
     if (attempt > 0) told.back()
     attempt = 1
+    denied = 0
     const ended = await drain(stream.value, last, async (event) => {
       await (event.event === 'message' ? told.fact(event.id, event.data) : told.notice(event.event, event.data))
       if (event.id !== '') last = event.id

@@ -25,8 +25,6 @@ async function watchDevice(context: Context, given: Given, device: string | unde
       'it is now, start, or the offset of a fact.',
       'give for example --from start.',
     )
-  const hub = context.hub()
-  if (!hub.ok) return hub
   const query = { from, until: until === 'end' ? ('end' as const) : undefined, device, kind: text(given, '--kind') }
   const json = isSet(given, '--json')
   const { terminal } = context
@@ -54,7 +52,12 @@ async function watchDevice(context: Context, given: Given, device: string | unde
     back: () => terminal.say(styled('green', 'The hub is back.')),
   }
   if (terminal.isPerson && query.until === undefined) terminal.say(styled('dim', 'Watching. Ctrl-C ends.'))
-  const followed = await follow(hub.value, query, told, (attempt) => pauseBetween(attempt, context.signal)).catch((error: unknown) => {
+  const followed = await follow(
+    () => context.hub(),
+    query,
+    told,
+    (attempt) => pauseBetween(attempt, context.signal),
+  ).catch((error: unknown) => {
     // Ctrl-C is how watching ends; it is no failure.
     if (context.signal.aborted) return ok(undefined)
     throw error
