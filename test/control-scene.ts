@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Agent, createServer, request as httpsRequest } from 'node:https'
-import { builtInPolicy, explain, openOperators, systemGrant } from '#access'
+import { compilePolicies, explain, hubDevicesDocument, openOperators, systemGrant } from '#access'
 import { auditMigrations, openAudit } from '#audit'
-import { type DeviceId, Secret, parseDeviceId, systemRandom } from '#base'
+import { type DeviceId, Secret, parseDeviceId, systemRandom, uuid } from '#base'
 import { openBus } from '#bus'
 import { type Connection, type ControlPorts, controlServerLimits, openControl } from '#control'
 import { factToJson, hubMigrations, openHub } from '#hub'
@@ -92,6 +92,7 @@ export async function openControlScene(consoleDirectory?: string) {
     takeovers: 0,
     refused: new Map<string, number>(),
   }
+  const policies = compilePolicies([hubDevicesDocument()], 0)
   const ports: ControlPorts = {
     clock,
     random,
@@ -110,7 +111,7 @@ export async function openControlScene(consoleDirectory?: string) {
       { name: 'mqtt', protocol: 'MQTT over TLS', host: '127.0.0.1', port: 8883, reason: 'devices', tls: true },
       { name: 'https', protocol: 'HTTPS', host: '127.0.0.1', port: 443, reason: 'devices', tls: true },
     ],
-    explain: (subject, action, topic) => explain(builtInPolicy, subject, action, topic),
+    explain: (question) => explain(policies, question, uuid(random)),
     checks: {
       async run() {
         if (knobs.report === undefined) return { ok: false, error: { code: 'guard/busy', message: 'Busy.' } }

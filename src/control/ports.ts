@@ -1,4 +1,4 @@
-import type { Decision, Operators, Subject } from '#access'
+import type { Decision, Operators, Question } from '#access'
 import type { Audit } from '#audit'
 import type { Clock, DeviceId, Grant, Instant, Random, Result } from '#base'
 import type { Bus } from '#bus'
@@ -83,7 +83,7 @@ export type ControlPorts = {
   readonly door: DeviceDoor
   listeners(): readonly ListenerState[]
   /** The decision engine, with the policy in force. */
-  explain(subject: Subject, action: 'connect' | 'publish' | 'subscribe', topic: string): Decision
+  explain(question: Question): Decision
   readonly checks: {
     run(grant: Grant<'check.run'>, only?: readonly string[]): Promise<Result<Report>>
     last(): Report | undefined

@@ -266,7 +266,7 @@ test('explain names the rule and the smallest change; the audit log shows who di
   await asked(scene, 'POST /api/v1/devices', '/api/v1/devices', { id: 'pump-1', issue: false })
   const why = (query: string) => asked(scene, 'GET /api/v1/explain', `/api/v1/explain?device=pump-1&${query}`)
   const own = await why('action=publish&topic=devices/pump-1/x')
-  assert.deepEqual([own.json.allowed, own.json.rule], [true, 'own-topics'])
+  assert.deepEqual([own.json.allowed, own.json.rule], [true, 'hub-devices/own-topics'])
   const other = await why('action=publish&topic=plant/other/x')
   assert.deepEqual([other.json.allowed, other.json.rule, typeof other.json.change], [false, null, 'string'])
   assert.equal((await why('action=connect')).json.topic, null)

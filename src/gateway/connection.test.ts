@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Principal, bindPolicy, builtInPolicy, tokenValues } from '#access'
+import { type Principal, compilePolicies, hubDevicesDocument } from '#access'
 import { type DeviceId, fail, limits, ok, parseDeviceId } from '#base'
 import { Broker } from '#broker'
 import { openBus } from '#bus'
@@ -69,6 +69,7 @@ const listener = { ...defaultListenerLimits, maxPacketBytes: 1_000, connectionsP
 function gateway() {
   const clock = new FakeClock()
   const journal = new HeldJournal()
+  const policy = compilePolicies([hubDevicesDocument()], 0)
   const broker = new Broker({ messages: 100, bytes: 100_000 })
   const principal = (device: DeviceId): Principal => ({
     device,
@@ -91,7 +92,7 @@ function gateway() {
         ? fail({ code: 'pki/unknown-issuer', message: 'Not ours.', blame: 'credentials' })
         : ok(principal(id(name)))
     },
-    policyOf: (device) => bindPolicy(builtInPolicy, tokenValues(device)),
+    policyOf: (subject) => policy.bind(subject),
     serverTls: () => ({ key: '', cert: '', clientCa: '' }),
     onServerTls: () => {},
     describeCertificate: () => undefined,

@@ -72,7 +72,14 @@ export function judgeConnect(
       { code: 'gateway/too-many-connections', message: `A device may hold at most ${limits.connectionsPerIdentity} connections.` },
       principal.device,
     )
-  const verdicts = new TopicVerdicts(desk.ports.policyOf(principal.device))
+  const policy = desk.ports.policyOf(principal.subject)
+  if (policy.connect() === undefined)
+    return no(
+      reasonCodes['not-authorized'],
+      { code: 'gateway/connect-denied', message: 'The policy does not allow this client to connect.' },
+      principal.device,
+    )
+  const verdicts = new TopicVerdicts(policy)
   if (connect.will !== undefined) {
     if (verdicts.publish(connect.will.topic).rule === undefined)
       return no(

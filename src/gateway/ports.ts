@@ -1,7 +1,7 @@
 import type { BoundPolicy, Credentials, Principal, Refused } from '#access'
 import type { Broker } from '#broker'
 import type { Bus } from '#bus'
-import type { Clock, DeviceId, Random, Result } from '#base'
+import type { Clock, DeviceId, Random, Result, Subject } from '#base'
 import type { Journal } from '#journal'
 
 /** A certificate with its key, as TLS wants them: PEM, leaf first. */
@@ -16,8 +16,8 @@ export type GatewayPorts = {
   readonly bus: Bus
   /** Proves an identity; synchronous, because nothing may happen between the answer and the session. */
   authenticate(credentials: Credentials): Result<Principal, Refused>
-  /** The policy with this identity's values in it. */
-  policyOf(device: DeviceId): BoundPolicy
+  /** What the subject may do by the policy of now. Asked again for the same object it costs a lookup. */
+  policyOf(subject: Subject): BoundPolicy
   /** The newest certificate for our names. */
   serverTls(): ServerTls
   /** Called when there is a newer one. */

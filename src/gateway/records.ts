@@ -1,4 +1,4 @@
-import { type Principal, type TopicAction, authenticationMethodJson } from '#access'
+import { type PolicyAction, type Principal, authenticationMethodJson } from '#access'
 import { encodeStamp } from '#journal'
 import type { Desk } from './desk.ts'
 import type { EndReason } from './end-reason.ts'
@@ -54,7 +54,7 @@ export function tellDisconnected(desk: Desk, connection: LiveConnection, reason:
 export function tellDenied(
   desk: Desk,
   who: { readonly device: string; readonly clientId: string; readonly id: string },
-  action: TopicAction,
+  action: PolicyAction,
   topic: string,
 ): void {
   desk.counters.denied++

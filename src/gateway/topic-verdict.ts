@@ -1,4 +1,4 @@
-import { type BoundPolicy, allowingRule } from '#access'
+import type { BoundPolicy } from '#access'
 import { parseTelemetryTopic } from '#wire/azure'
 
 /** What was decided about a topic that this connection publishes to; asked once, then a lookup. */
@@ -35,14 +35,14 @@ export class TopicVerdicts {
 
   /** The rule that allows subscribing to `filter`, or undefined. */
   subscribe(filter: string): string | undefined {
-    return allowingRule(this.#policy, 'subscribe', filter)
+    return this.#policy.subscribe(filter)
   }
 
   #decide(topic: string): TopicVerdict {
     const verdict = {
       topic,
       bytes: Buffer.from(topic),
-      rule: allowingRule(this.#policy, 'publish', topic),
+      rule: this.#policy.publish(topic),
       telemetry: parseTelemetryTopic(topic) !== undefined,
     }
     if (this.#known.size >= maxVerdicts) this.#known.clear()

@@ -1,5 +1,5 @@
-import { builtInPolicy, explain } from '#access'
-import type { Clock, Random } from '#base'
+import { explain } from '#access'
+import { type Clock, type Random, uuid } from '#base'
 import type { ControlPorts, ListenerState } from '#control'
 import type { Guard } from '#guard'
 import { factToJson } from '#hub'
@@ -18,7 +18,7 @@ export type ControlSurroundings = {
 
 /** Joins the operator door to the rooms. */
 export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurroundings): ControlPorts {
-  const { operators, audit, hub, pki, bus, journal, gateway } = rooms
+  const { operators, audit, hub, pki, bus, journal, gateway, policies } = rooms
   return {
     ...around,
     operators,
@@ -33,7 +33,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
       counters: gateway.counters,
     },
     isOwn: isOwnFact,
-    explain: (subject, action, topic) => explain(builtInPolicy, subject, action, topic),
+    explain: (question) => explain(policies, question, uuid(around.random)),
     checks: { run: (grant, only) => guard.run(grant, only), last: () => guard.last() },
     factToJson,
     tell: (fact) => void journal.append(encodeFact(fact)),

@@ -1,8 +1,17 @@
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { authenticate, bindPolicy, builtInPolicy, openOperators, systemGrant, tokenValues, type Operators } from '#access'
+import {
+  authenticate,
+  compilePolicies,
+  hubChecksDocument,
+  hubDevicesDocument,
+  openOperators,
+  systemGrant,
+  type Operators,
+  type PolicySet,
+} from '#access'
 import { type Audit, auditMigrations, openAudit } from '#audit'
-import { type Clock, Fault, type Random, type Result } from '#base'
+import { type Clock, Fault, type Random, type Result, type Subject } from '#base'
 import { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
 import { type Gateway, defaultAdmissionLimits, defaultListenerLimits, defaultLoadBounds, followRetained, openGateway } from '#gateway'
@@ -16,7 +25,7 @@ import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
 import { guardMigrations } from './guard-ports.ts'
 import { retainedMigrations, retainedRows } from './retained-rows.ts'
-import { systemDevice } from './system-devices.ts'
+import { systemDevice, systemDevices } from './system-devices.ts'
 
 /** Every room of a running hub, opened in order; the console comes on top of them. */
 export type Rooms = {
@@ -27,6 +36,7 @@ export type Rooms = {
   readonly journal: Journal
   readonly bus: Bus
   readonly broker: Broker
+  readonly policies: PolicySet
   readonly pki: Pki
   readonly hub: Hub
   readonly gateway: Gateway
@@ -122,6 +132,7 @@ export async function openRooms(
     },
     signal,
   )
+  const policies = compilePolicies([hubDevicesDocument(), hubChecksDocument(systemDevices)], 0)
   step('listeners')
   const saveRetained = await followRetained({
     journal,
@@ -131,14 +142,14 @@ export async function openRooms(
     trouble: (error) => log.error('retained messages were not saved', { error }),
   })
   scope.defer(saveRetained)
-  const gateway = scope.use(await openDeviceDoor(config, { clock, random, journal, broker, bus, pki, hub }, signal))
-  return { vault, store, audit, operators, journal, bus, broker, pki, hub, gateway }
+  const gateway = scope.use(await openDeviceDoor(config, { clock, random, journal, broker, bus, pki, hub, policies }, signal))
+  return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, gateway }
 }
 
-type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'hub'> & Pick<World, 'clock' | 'random'>
+type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'hub' | 'policies'> & Pick<World, 'clock' | 'random'>
 
 async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
-  const { clock, random, journal, broker, bus, pki, hub } = rooms
+  const { clock, random, journal, broker, bus, pki, hub, policies } = rooms
   const ourNames = new Set(config.names.map((name) => name.toLowerCase()))
   const ports = {
     clock,
@@ -158,7 +169,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
         },
         clock.now(),
       ),
-    policyOf: (device: Parameters<typeof tokenValues>[0]) => bindPolicy(builtInPolicy, tokenValues(device)),
+    policyOf: (subject: Subject) => policies.bind(subject),
     serverTls: () => {
       const { certificatePem, keyPem } = pki.serverCertificate()
       return { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString('utf8')), clientCa: pki.trustAnchorsPem + pki.issuersPem }

@@ -7,8 +7,8 @@ export type Problem = { readonly path: string; readonly code: string; readonly m
 /** A value of a document, of bounded size. Keys that somebody else chose live in a `Map`. */
 export type Value = null | boolean | number | string | readonly Value[] | ReadonlyMap<string, Value>
 
-/** One document: an object, of which nothing but its size is known. Where it stands among the others is its `index`, from 0. */
-export type RawDocument = { readonly index: number; readonly fields: ReadonlyMap<string, Value> }
+/** One document: an object, of which nothing but its size is known. Where it stands among the others is its `index`, from 0; `text` says it, comments included. */
+export type RawDocument = { readonly index: number; readonly fields: ReadonlyMap<string, Value>; readonly text: string }
 
 /** Bounds of a text with documents. */
 export const documentLimits = { bytes: 1024 * 1024, documents: 256, depth: 32, values: 100_000, keyCharacters: 253 } as const
@@ -40,7 +40,7 @@ export function readDocuments(text: string): Result<readonly RawDocument[]> {
     if (!value.ok) return value
     if (value.value === null) continue
     if (!isObject(value.value)) return wrong(document.contents, walk, 'A document must be an object with apiVersion, kind and metadata.')
-    documents.push({ index, fields: value.value })
+    documents.push({ index, fields: value.value, text: text.slice(document.range[0], document.range[2]) })
   }
   return ok(documents)
 }

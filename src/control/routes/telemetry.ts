@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { type Result, ok, parseDeviceId, refuse, uuid } from '#base'
+import { deviceSubject } from '#access'
+import { type Result, ok, parseDeviceId, refuse } from '#base'
 import { follow } from '../follow.ts'
 import { type Route, bare, route, streamRoute } from '../route.ts'
 import { devicePath, fact, textOrNull } from '../schema.ts'
@@ -101,10 +102,10 @@ export function telemetryRoutes({ ports, durable }: Parts): readonly Route[] {
         if (!id.ok) return id
         if (action !== 'connect' && topic === '') return refuse('control/topic-missing', `To explain ${action}, say which topic.`)
         const known = devices.find(id.value)
-        const decided = ports.explain({ device: id.value, known: known !== undefined, enabled: known?.status === 'enabled' }, action, topic)
+        const decided = ports.explain({ subject: deviceSubject(id.value), standing: known?.status ?? 'unknown', action, topic })
         const checked = decided.checked.map(({ rule, topics, matched }) => ({ rule, topics: [...topics], matched }))
-        const { allowed, device, rule, reason, change } = decided
-        return ok({ id: uuid(ports.random), allowed, action, device, topic: decided.topic, rule, reason, change, checked })
+        const { allowed, subject, rule, reason, change } = decided
+        return ok({ id: decided.id, allowed, action, device: subject.identity, topic: decided.topic, rule, reason, change, checked })
       },
     }),
   ]
