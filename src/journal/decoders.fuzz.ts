@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { headerMagic, parseHeader, trailerMagic } from './block.ts'
+import { peekTelemetry } from './peek.ts'
 import { decodeRecord } from './record.ts'
 import { salvage } from './salvage.ts'
 import { parseSegmentHeader } from './segment.ts'
@@ -12,6 +13,8 @@ export const salt = 0x1234567
 export function target(bytes: Buffer): void {
   const fact = decodeRecord(bytes)
   if (!fact.ok) assert.match(fact.error.code, /^journal\/record-/)
+  const peeked = peekTelemetry(bytes)
+  if (fact.ok && fact.value.kind === 'telemetry' && fact.value.qos > 0) assert.equal(peeked?.topic, fact.value.topic)
   const change = decodeSessionRecord(bytes)
   if (!change.ok) assert.match(change.error.code, /^journal\/record-/)
   parseSegmentHeader(bytes)

@@ -1,12 +1,11 @@
 export type { Fact, FactKind, FactOf, JsonFact, Stamp, TelemetryFact } from './facts.ts'
 export { type Journal, type JournalDamage, type JournalRecord, type JournalState, type Offset, maxRecordBytes } from './journal.ts'
+export { type PeekedTelemetry, isQueuedTelemetry, isReceivedTelemetry, isRetainedTelemetry, peekTelemetry } from './peek.ts'
 export {
   decodeRecord,
   encodeFact,
   encodeStamp,
   encodeTelemetry,
-  isQueuedTelemetry,
-  isRetainedTelemetry,
   recordKind,
   telemetryFlags,
   telemetrySize,

@@ -10,6 +10,7 @@ import {
   encodeTelemetry,
   isQueuedTelemetry,
   isRetainedTelemetry,
+  peekTelemetry,
   recordKind,
 } from './index.ts'
 
@@ -120,6 +121,10 @@ test('a QoS 2 message and its packet identifier are one record, which everyone r
   assert.deepEqual(decodeRecord(record), { ok: true, value: received })
   assert.deepEqual([recordKind(record), isRetainedTelemetry(record), isQueuedTelemetry(record)], ['telemetry', true, true])
   assert.equal(isQueuedTelemetry(encodeTelemetry({ ...telemetry, qos: 0 })), false)
+  const { topic, connection } = telemetry
+  assert.deepEqual(peekTelemetry(record), { topic, connection, qos: 2, retain: true, packetId: 0xffff })
+  assert.deepEqual(peekTelemetry(encodeTelemetry(telemetry)), { topic, connection, qos: 1, retain: false, packetId: 0 })
+  assert.equal(peekTelemetry(encodeTelemetry({ ...telemetry, qos: 0 })), undefined)
   for (let length = 0; length < record.length - received.body.length; length++)
     assert.equal(decodeRecord(record.subarray(0, length)).ok, false)
 })

@@ -1,5 +1,6 @@
 import { type Instant, type Result, instant, ok, refuse } from '#base'
 import { type Fact, type FactKind, type JsonFact, type Stamp, type TelemetryFact, factShapes } from './facts.ts'
+import { isTelemetry, receivedNumber, recordPrefixBytes, recordVersion, telemetryNumber } from './peek.ts'
 
 /*
  * The record grammar, version 1. Numbers are little-endian, text is UTF-8.
@@ -14,14 +15,11 @@ import { type Fact, type FactKind, type JsonFact, type Stamp, type TelemetryFact
  * The stamp is encoded once for each connection, so a message costs a few copies. Kind numbers and flag bits are never reused.
  */
 
-const version = 1
-const prefixBytes = 11
-
-/** A telemetry record with the packet identifier that its message had: read as telemetry everywhere. */
-const receivedNumber = 17
+const version = recordVersion
+const prefixBytes = recordPrefixBytes
 
 const kindNumbers: Readonly<Record<FactKind, number>> = {
-  telemetry: 1,
+  telemetry: telemetryNumber,
   connected: 2,
   disconnected: 3,
   denied: 4,
@@ -153,20 +151,6 @@ export function decodeRecord(bytes: Buffer): Result<Fact> {
   const name = jsonKinds.get(kind)
   if (name === undefined) return refuse('journal/record-unknown', 'The record was written by another release.', `kind ${kind}`)
   return decodeJson(bytes, name, instant(ms))
-}
-
-/** Whether a record is a telemetry record with the RETAIN flag, by a look at three bytes: who reads a whole journal need not decode it. */
-export function isRetainedTelemetry(bytes: Uint8Array): boolean {
-  return isTelemetry(bytes) && ((bytes[2] ?? 0) & 4) !== 0
-}
-
-/** Whether a record is telemetry that a queue may hold, QoS 1 or 2, by the same look. */
-export function isQueuedTelemetry(bytes: Uint8Array): boolean {
-  return isTelemetry(bytes) && ((bytes[2] ?? 0) & 3) !== 0
-}
-
-function isTelemetry(bytes: Uint8Array): boolean {
-  return bytes[0] === version && (bytes[1] === kindNumbers.telemetry || bytes[1] === receivedNumber)
 }
 
 /** The kind of a record by a look at its second byte, without decoding; `undefined` when this release does not know it. */

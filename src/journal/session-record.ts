@@ -1,4 +1,5 @@
 import { type Instant, type Result, never, ok, refuse } from '#base'
+import { recordPrefixBytes, recordVersion } from './peek.ts'
 import { type Shaped, flag, nullable, number, object, text, texts } from './shape.ts'
 import { readList, writeList } from './varint.ts'
 
@@ -13,8 +14,8 @@ import { readList, writeList } from './varint.ts'
  *            7 progress of a shared subscription: the same, owner is empty and the filter stands for the client identifier
  */
 
-const version = 1
-const prefixBytes = 11
+const version = recordVersion
+const prefixBytes = recordPrefixBytes
 const seldomNumber = 20
 const oftenNumber = 21
 const acts = {
