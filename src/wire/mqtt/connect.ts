@@ -4,7 +4,7 @@ import { type Malformed, badClientId, badTopicName, malformed, protocolError, un
 import type { ConnackPacket, ConnectPacket, Properties, ProtocolVersion, QoS, Will } from './packet.ts'
 import { decodeProperties, encodeProperties } from './properties.ts'
 import { permittedReasons, reasonOfReturnCode, returnCodeOf } from './reason-codes.ts'
-import { topicNameFault } from './topic.ts'
+import { topicLengthFault, topicNameFault } from './topic.ts'
 import { Writer } from './writer.ts'
 
 /** A quality of service from two bits, or `undefined` for 3, which is reserved. */
@@ -77,7 +77,8 @@ function decodeClientId(cursor: Cursor, level: ProtocolVersion, cleanStart: bool
 function decodeWill(cursor: Cursor, flags: number, level: ProtocolVersion, context: DecodeContext): Will {
   const properties = level === 5 ? decodeProperties(cursor, 'will', context) : undefined
   const topic = cursor.utf8()
-  const fault = cursor.failure === undefined ? topicNameFault(topic, context.limits.topicLevels) : undefined
+  const { topicLevels, topicBytes } = context.limits
+  const fault = cursor.failure === undefined ? (topicLengthFault(topic, topicBytes) ?? topicNameFault(topic, topicLevels)) : undefined
   if (fault !== undefined) cursor.fail(badTopicName(fault.clause, `Will topic: ${fault.message}`))
   const payload = cursor.binary()
   return { topic, payload, qos: qosOf((flags >> 3) & 3) ?? 0, retain: (flags & 0x20) !== 0, properties }

@@ -4,7 +4,7 @@ import { type Malformed, badTopicName, malformed, protocolError, tooMany } from 
 import type { Properties, UserProperty } from './packet.ts'
 import { type PropertyPlace, mayRepeat, propertiesOf, propertyIds as p } from './property-table.ts'
 import { TopicCache } from './topic-cache.ts'
-import { topicNameFault } from './topic.ts'
+import { topicLengthFault, topicNameFault } from './topic.ts'
 import { Writer } from './writer.ts'
 
 type Building = { -readonly [Key in keyof Properties]: Properties[Key] } & {
@@ -182,7 +182,8 @@ function topicAlias(from: Cursor): number {
 
 function responseTopic(from: Cursor, context: DecodeContext): string {
   const topic = from.utf8()
-  const fault = from.failure === undefined ? topicNameFault(topic, context.limits.topicLevels) : undefined
+  const { topicLevels, topicBytes } = context.limits
+  const fault = from.failure === undefined ? (topicLengthFault(topic, topicBytes) ?? topicNameFault(topic, topicLevels)) : undefined
   if (fault !== undefined) from.fail(badTopicName('MQTT-3.3.2-14', `Response topic: ${fault.message}`))
   return topic
 }
@@ -240,8 +241,8 @@ export function encodePropertyBytes(properties: Properties): Buffer {
  * the bytes are not such properties. For bytes that we kept ourselves: user properties are not counted again.
  */
 export function decodePropertyBytes(bytes: Buffer): Properties | undefined {
-  const limits = { ...readerLimits, userProperties: Infinity, userPropertyBytes: Infinity, topicLevels: Infinity }
-  const context: DecodeContext = { version: 5, sender: 'server', limits, topics: new TopicCache(Infinity) }
+  const limits = { ...readerLimits, userProperties: Infinity, userPropertyBytes: Infinity, topicLevels: Infinity, topicBytes: Infinity }
+  const context: DecodeContext = { version: 5, sender: 'server', limits, topics: new TopicCache(Infinity, Infinity) }
   const list = new Writer(bytes.length + 4).varint(bytes.length).raw(bytes).body()
   return decodeProperties(new Cursor(list, 0, list.length), 'server-publish', context)
 }

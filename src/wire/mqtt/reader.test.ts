@@ -124,11 +124,11 @@ test('a client reader takes AUTH before CONNACK and anything of a server after i
   assert.deepEqual([reader.next()?.type, reader.next()?.type, reader.next()?.type], ['auth', 'connack', 'pingresp'])
 })
 
-test('limits count: user properties, their bytes, filters and topic levels', () => {
+test('limits count: user properties, their bytes, filters, topic levels and topic bytes', () => {
   const reader = () => {
     const one = new FrameReader(
       { role: 'server' },
-      { ...readerLimits, userProperties: 2, userPropertyBytes: 20, topicLevels: 3, filtersPerPacket: 2 },
+      { ...readerLimits, userProperties: 2, userPropertyBytes: 20, topicLevels: 3, topicBytes: 20, filtersPerPacket: 2 },
     )
     one.push(encode(connect(5), 5))
     one.next()
@@ -151,6 +151,10 @@ test('limits count: user properties, their bytes, filters and topic levels', () 
     first({ type: 'subscribe', packetId: 1, subscriptions: texts.map((filter) => ({ filter, ...one })) })
   assert.equal(filters('a/b/c', '$share/g/a/b/c'), 'subscribe')
   assert.equal(filters('a/b/c/d'), 0x8f)
+  assert.equal(first(publish('ä'.repeat(10), Buffer.alloc(0))), 'publish')
+  assert.equal(first(publish('ä'.repeat(10) + 'b', Buffer.alloc(0))), 0x90)
+  assert.equal(filters('12345678901234567890'), 'subscribe')
+  assert.equal(filters('123456789012345678901'), 0x8f)
   assert.equal(filters('a', 'b', 'c'), 0x97)
   assert.equal(first({ type: 'unsubscribe', packetId: 1, filters: ['a', 'b', 'c'] }), 0x97)
 })

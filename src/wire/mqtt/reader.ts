@@ -45,7 +45,7 @@ export class FrameReader {
     const sender = role.role === 'server' ? 'client' : 'server'
     this.#version = role.role === 'client' ? role.version : undefined
     const version = this.#version ?? 4
-    this.#context = { version, sender, limits, topics: new TopicCache(limits.topicLevels) }
+    this.#context = { version, sender, limits, topics: new TopicCache(limits.topicLevels, limits.topicBytes) }
     this.#verdicts = firstByteVerdicts(sender, 'opening', version)
     this.#maxPacketBytes = limits.mqttConnectBytes
   }

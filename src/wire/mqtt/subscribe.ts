@@ -5,7 +5,7 @@ import { type Malformed, badTopicFilter, malformed, protocolError, tooMany } fro
 import type { ProtocolVersion, SubackPacket, SubscribePacket, Subscription, UnsubackPacket, UnsubscribePacket } from './packet.ts'
 import { decodeProperties, encodeProperties } from './properties.ts'
 import { permittedReasons } from './reason-codes.ts'
-import { topicFilterFault } from './topic.ts'
+import { topicFilterFault, topicLengthFault } from './topic.ts'
 import { Writer } from './writer.ts'
 
 const firstBytes = { subscribe: 0x82, suback: 0x90, unsubscribe: 0xa2, unsuback: 0xb0 } as const
@@ -41,7 +41,8 @@ function decodeSubscription(cursor: Cursor, context: DecodeContext): Subscriptio
 
 function decodeFilter(cursor: Cursor, context: DecodeContext): string {
   const filter = cursor.utf8()
-  const fault = cursor.failure === undefined ? topicFilterFault(filter, context.limits.topicLevels) : undefined
+  const { topicLevels, topicBytes } = context.limits
+  const fault = cursor.failure === undefined ? (topicLengthFault(filter, topicBytes) ?? topicFilterFault(filter, topicLevels)) : undefined
   if (fault !== undefined) cursor.fail(badTopicFilter(fault.clause, fault.message))
   return filter
 }

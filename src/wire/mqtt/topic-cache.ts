@@ -14,13 +14,15 @@ const maxCachedBytes = 256
  */
 export class TopicCache {
   readonly #maxLevels: number
+  readonly #maxBytes: number
   readonly #slots: (Slot | undefined)[] = []
   /** What last missed each slot. A topic is remembered when it comes a second time, so topics that never repeat cost no copy. */
   readonly #candidates: (string | undefined)[] = []
 
-  /** `maxLevels` bounds the levels of a topic. */
-  constructor(maxLevels: number) {
+  /** `maxLevels` and `maxBytes` bound a topic. */
+  constructor(maxLevels: number, maxBytes: number) {
     this.#maxLevels = maxLevels
+    this.#maxBytes = maxBytes
   }
 
   /** The topic name in `bytes[start, end)`, or why it is none. The bytes must not be empty. */
@@ -29,6 +31,7 @@ export class TopicCache {
     const index = (length ^ (bytes[end - 1] ?? 0) ^ ((bytes[start + (length >> 1)] ?? 0) << 1)) & (slotCount - 1)
     const slot = this.#slots[index]
     if (slot !== undefined && slot.bytes.length === length && same(slot.bytes, bytes, start)) return slot.text
+    if (length > this.#maxBytes) return badTopicName('MQTT-4.7.3-3', `A topic may have at most ${this.#maxBytes} bytes.`)
     const text = decodeUtf8(bytes, start, end)
     if (text === undefined) return malformed('MQTT-1.5.4-1', 'A topic name is not well-formed UTF-8, or holds U+0000.')
     const fault = topicNameFault(text, this.#maxLevels)

@@ -151,7 +151,7 @@ test('what the arbitrary topics promise holds, and every name is a filter for it
   ))
 
 test('a topic read from bytes is the topic parsed from text, yes and no alike', () => {
-  const cache = new TopicCache(4)
+  const cache = new TopicCache(4, 65_535)
   const anything = fc.string({
     unit: fc.constantFrom('a', 'b', '/', '+', '#', '\0', '\n', 'é', '\u{1f600}', '\x7f'),
     minLength: 1,

@@ -78,15 +78,18 @@ function plainFault(text: string, maxLevels: number): TopicFault | undefined {
   return undefined
 }
 
+/** What is wrong with the length of a topic, or `undefined`. */
+export function topicLengthFault(text: string, maxBytes: number): TopicFault | undefined {
+  if (text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes) return undefined
+  return { code: 'wire/topic-too-long', clause: 'MQTT-4.7.3-3', message: `A topic may have at most ${maxBytes} bytes.` }
+}
+
 /** A topic from outside the codec (API, configuration) has not yet been measured or found well-formed. */
 function outsideFault(text: string): TopicFault | undefined {
   if (!text.isWellFormed()) {
     return { code: 'wire/topic-not-well-formed', clause: 'MQTT-1.5.4-1', message: 'A topic must be well-formed Unicode.' }
   }
-  if (text.length * 3 > maxTopicBytes && Buffer.byteLength(text) > maxTopicBytes) {
-    return { code: 'wire/topic-too-long', clause: 'MQTT-4.7.3-3', message: 'A topic may have at most 65,535 bytes.' }
-  }
-  return undefined
+  return topicLengthFault(text, maxTopicBytes)
 }
 
 /** The parts of `$share/group/filter`, or what is wrong with them; a filter that is not shared comes back whole. */
