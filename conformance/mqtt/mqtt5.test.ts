@@ -1,4 +1,5 @@
 import { testAll } from './suite.ts'
-import { connect } from './v5/connect.ts'
+import { auth } from './v5/auth.ts'
+import { topics } from './v5/topics.ts'
 
-testAll('MQTT 5', [connect], 5)
+testAll('MQTT 5', [topics, auth], 5)

@@ -35,15 +35,17 @@ function readStep(line: string, number: number): Step {
   if (first === 'pause') return { line, number, name: '', verb: 'pause', what: second, words: readWords([]) }
   if (!/^[A-Z]\w*$/.test(first)) throw new Error(`line ${number} names no connection: ${line}`)
   const said = second === '>' || second === '<'
-  return { line, number, name: first, verb: second, what: said ? (words[2] ?? '') : '', words: readWords(words.slice(said ? 3 : 2)) }
+  const what = said ? (words[2] ?? '') : ''
+  return { line, number, name: first, verb: second, what, words: readWords(words.slice(said ? 3 : 2), what === 'bytes' || what === 'text') }
 }
 
-function readWords(words: readonly string[]): Words {
+/** Among bytes, quotes say how a word is to be written; elsewhere they only hold it together. */
+function readWords(words: readonly string[], keepQuotes = false): Words {
   const positional: string[] = []
   const named: (readonly [string, string])[] = []
   for (const word of words) {
     const [, key, value] = /^([A-Za-z][\w.]*)=(.*)$/.exec(word) ?? []
-    if (key === undefined || value === undefined) positional.push(word)
+    if (key === undefined || value === undefined) positional.push(keepQuotes ? word : unquote(word))
     else named.push([key, unquote(value)])
   }
   return { positional, named }

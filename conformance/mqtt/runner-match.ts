@@ -76,6 +76,7 @@ function expectations(what: string, words: Words): readonly (readonly [string, s
 }
 
 function agrees(wanted: string, got: string | undefined, memory: Memory): boolean {
+  if (wanted.includes('|') && wanted !== got) return wanted.split('|').some((one) => agrees(one, got, memory))
   if (wanted === 'absent') return got === undefined
   if (got === undefined) return false
   if (wanted === 'present') return true
@@ -87,7 +88,7 @@ function agrees(wanted: string, got: string | undefined, memory: Memory): boolea
   }
   const [, low, high] = /^(\d+)\.\.(\d+)$/.exec(wanted) ?? []
   if (low !== undefined) return Number(got) >= Number(low) && Number(got) <= Number(high)
-  return same(wanted, got) || wanted.split('|').some((one) => same(one, got))
+  return same(wanted, got)
 }
 
 /** Lists of codes are compared one by one, numbers as numbers, everything else as text. */

@@ -4,6 +4,7 @@ import { type Packet, parser } from 'mqtt-packet'
 import { WebSocket } from 'ws'
 import type { HubProcess, TestDevice } from '../hub.ts'
 import { within } from '../until.ts'
+import { brokenRule } from './runner-rules.ts'
 
 /** One packet from the hub: what stood on the wire, and how a decoder that is not ours reads it. */
 export type Received = { readonly raw: Buffer; readonly packet: Packet }
@@ -97,6 +98,11 @@ export class Wire {
     }
   }
 
+  /** Puts packets back before all others: they were read too early. */
+  putBack(packets: readonly Received[]): void {
+    this.#arrived.unshift(...packets)
+  }
+
   #take(data: Buffer): void {
     this.#held = Buffer.concat([this.#held, data])
     try {
@@ -104,9 +110,10 @@ export class Wire {
         const raw = this.#held.subarray(0, used)
         this.#last = raw
         this.#held = this.#held.subarray(used)
-        const wrong = broken(raw, this.version, this.maximumPacketSize)
+        const packet = decode(raw, this.version)
+        const wrong = brokenRule(raw, packet, this.version, this.maximumPacketSize)
         if (wrong !== undefined) throw new Error(wrong)
-        this.#arrived.push({ raw, packet: decode(raw, this.version) })
+        this.#arrived.push({ raw, packet })
       }
     } catch (error) {
       this.#fail(`what it may not send (${String(error)}): ${this.#last.toString('hex', 0, 60)}`)
@@ -149,17 +156,4 @@ function decode(raw: Buffer, version: 4 | 5): Packet {
   const [packet] = found
   if (packet === undefined || found.length > 1) throw new Error('not one packet')
   return packet
-}
-
-/** What holds for every packet of the hub, in whichever transcript, and is more than the decoder asks. */
-function broken(raw: Buffer, version: 4 | 5, maximumPacketSize: number): string | undefined {
-  const [first = 0] = raw
-  if (raw.length > maximumPacketSize) return 'more than the maximum packet size [MQTT-3.1.2-24]'
-  if (first >> 4 === 3) {
-    const qos = (first >> 1) & 3
-    if (qos === 3) return 'QoS 3 [MQTT-3.3.1-4]'
-    if (qos === 0 && (first & 8) !== 0) return 'DUP with QoS 0 [MQTT-3.3.1-2]'
-  } else if ((first & 0x0f) !== (first >> 4 === 6 ? 2 : 0)) return 'reserved flags [MQTT-2.1.3-1]'
-  if (version === 4 && first >> 4 === 14) return 'a DISCONNECT in 3.1.1 [MQTT-3.14]'
-  return undefined
 }

@@ -3,7 +3,7 @@ import type { HubProcess, TestDevice } from '../hub.ts'
 import { bytes, encode } from './runner-encode.ts'
 import { type Step, type Words, named, positional, readSteps } from './runner-line.ts'
 import { type Memory, fieldsOf, mismatch, show, windowOf } from './runner-match.ts'
-import { type Road, Wire } from './runner-wire.ts'
+import { type Received, type Road, Wire } from './runner-wire.ts'
 
 /**
  * A transcript is a conversation with a real hub, one step a line:
@@ -48,6 +48,8 @@ export async function play(transcript: Transcript, stage: Stage): Promise<void> 
 }
 
 type Party = { wire: Wire | undefined; device: 0 | 1; road: Road; lastId: number; version: 4 | 5 }
+
+const nothing: Words = { positional: [], named: [] }
 
 class Conversation implements AsyncDisposable {
   readonly #stage: Stage
@@ -109,7 +111,7 @@ class Conversation implements AsyncDisposable {
       party.wire = await Wire.open(this.#stage.hub, this.#stage.lane.devices[party.device], party.version, party.road)
     }
     if (what === 'bytes' || what === 'text') return party.wire.send(bytes(words.positional), what === 'text')
-    if (what === 'CONNECT') party.wire.maximumPacketSize = Number(named(words, 'maximumPacketSize') ?? Number.POSITIVE_INFINITY)
+    if (what === 'CONNECT') party.wire.maximumPacketSize = Number(named(words, 'maximumPacketSize') ?? 0) || Number.POSITIVE_INFINITY
     party.wire.send(encode(what, words, party.version))
   }
 
@@ -118,8 +120,26 @@ class Conversation implements AsyncDisposable {
       await this.#say(party, 'PINGREQ', words)
       return this.#hear(party, 'PINGRESP', words)
     }
-    const [low, high] = windowOf(words)
-    const got = await this.#wire(party).next(high)
+    const [, high] = windowOf(words)
+    this.#judge(await this.#wire(party).next(high), what, words)
+  }
+
+  /** As `#hear`, but messages may come before: they wait for the steps that expect them. */
+  async #hearAmong(party: Party, what: string, words: Words): Promise<void> {
+    const wire = this.#wire(party)
+    const early: Received[] = []
+    for (;;) {
+      const got = await wire.next(windowOf(words)[1])
+      if (got !== 'closed' && got.packet.cmd === 'publish') early.push(got)
+      else {
+        this.#judge(got, what, words)
+        return wire.putBack(early)
+      }
+    }
+  }
+
+  #judge(got: Received | 'closed', what: string, words: Words): void {
+    const [low] = windowOf(words)
     const took = performance.now() - this.#since
     if (got === 'closed') throw new Error(`expected ${what}, got: the connection was closed`)
     const fields = fieldsOf(got)
@@ -155,15 +175,15 @@ class Conversation implements AsyncDisposable {
       }
       case 'leaves':
         await this.#say(party, 'DISCONNECT', words)
-        return this.#closes(party, { positional: [], named: [] }, 'DISCONNECT')
+        return this.#closes(party, nothing, 'DISCONNECT')
       case 'subscribes': {
         await this.#say(party, 'SUBSCRIBE', { ...words, positional: [id, ...words.positional] })
         const granted = words.positional.map((filter) => /:([012])[^/:]*$/.exec(filter)?.[1] ?? '0')
-        return this.#hear(party, 'SUBACK', { positional: [id, ...granted], named: [] })
+        return this.#hearAmong(party, 'SUBACK', { positional: [id, ...granted], named: [] })
       }
       case 'unsubscribes':
         await this.#say(party, 'UNSUBSCRIBE', { ...words, positional: [id, ...words.positional] })
-        return this.#hear(party, 'UNSUBACK', { positional: [id], named: [] })
+        return this.#hearAmong(party, 'UNSUBACK', { positional: [id], named: [] })
       case 'publishes':
         return this.#publishes(party, id, words)
       case 'receives':
@@ -178,11 +198,17 @@ class Conversation implements AsyncDisposable {
     const own = qos === '0' ? words : { ...words, named: [...words.named, ['id', id] as const] }
     await this.#say(party, 'PUBLISH', own)
     const good = { positional: [id], named: party.version === 5 ? [['code', '0|0x10'] as const] : [] }
-    if (qos === '0') return this.#hear(party, 'nothing', { positional: [], named: [] })
-    if (qos === '1') return this.#hear(party, 'PUBACK', good)
-    await this.#hear(party, 'PUBREC', good)
+    if (qos === '0') return this.#pings(party)
+    if (qos === '1') return this.#hearAmong(party, 'PUBACK', good)
+    await this.#hearAmong(party, 'PUBREC', good)
     await this.#say(party, 'PUBREL', { positional: [id], named: [] })
-    return this.#hear(party, 'PUBCOMP', { positional: [id], named: [] })
+    return this.#hearAmong(party, 'PUBCOMP', { positional: [id], named: [] })
+  }
+
+  /** An answer to PINGREQ tells that what was said before is taken. */
+  async #pings(party: Party): Promise<void> {
+    await this.#say(party, 'PINGREQ', nothing)
+    return this.#hearAmong(party, 'PINGRESP', nothing)
   }
 
   async #receives(party: Party, line: number, words: Words): Promise<void> {

@@ -10,6 +10,9 @@ import { type Lane, type Transcript, openLanes, play } from './runner.ts'
  */
 export type Chapter = Readonly<Record<string, Transcript>>
 
+/** One normative statement: `who` has the duty, `says` it in our own short words. */
+export type Statement = { readonly id: string; readonly who: 'server' | 'client' | 'both'; readonly says: string }
+
 /** How a transcript ended: undefined is well. */
 export type Outcome = { readonly statement: string; readonly failure: string | undefined }
 
