@@ -1,5 +1,4 @@
 import { type Server, Socket, createServer } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import { Fault } from '#base'
 import { type Admission, type Ticket, freeTicket } from './admission.ts'
 import type { Desk } from './desk.ts'
@@ -14,6 +13,8 @@ export interface Front {
   ticket(socket: Peer): Ticket
   /** The peer on this socket has proven who it is; it no longer counts as a stranger. */
   proven(socket: Peer): void
+  /** Whoever was handed this socket moves it to another thread, so it closes here while it lives on there. Returns what to call when it is gone. */
+  adopt(socket: Socket): () => void
   /** Starts to hand sockets to `inner`, a TLS or HTTPS server that does not listen itself. Resolves to the port. */
   listen(inner: { emit(event: 'connection', socket: Socket): boolean }, host: string, port: number, option: string): Promise<number>
   /** Stops listening and resolves when every socket is gone. */
@@ -29,7 +30,7 @@ export type FrontConfig = { readonly name: string; readonly limits: ListenerLimi
 /** The front of one listener. */
 export function createFront({ name: listener, limits, answersHealth }: FrontConfig, desk: Desk, admission: Admission): Front {
   const tickets = new Map<string, Ticket>()
-  const open = new Set<Socket>()
+  const open = new Map<Socket, () => void>()
   let hand: (socket: Socket) => void = (socket) => socket.destroy()
   const server: Server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', ignoreError)
@@ -44,12 +45,13 @@ export function createFront({ name: listener, limits, answersHealth }: FrontConf
     }
     const key = peer(socket)
     tickets.set(key, ticket)
-    open.add(socket)
-    socket.once('close', () => {
+    const gone = () => {
       open.delete(socket)
-      tickets.delete(key)
+      if (tickets.get(key) === ticket) tickets.delete(key)
       ticket.leave()
-    })
+    }
+    open.set(socket, gone)
+    socket.once('close', gone)
     hand(socket)
   })
   return {
@@ -57,6 +59,12 @@ export function createFront({ name: listener, limits, answersHealth }: FrontConf
     ticket: (socket) => tickets.get(peer(socket)) ?? freeTicket,
     proven(socket) {
       tickets.get(peer(socket))?.proven()
+    },
+    adopt(socket) {
+      const gone = open.get(socket) ?? (() => {})
+      socket.off('close', gone)
+      open.delete(socket)
+      return gone
     },
     listen(inner, host, port, option) {
       hand = (socket) => void inner.emit('connection', socket)
@@ -75,16 +83,10 @@ export function createFront({ name: listener, limits, answersHealth }: FrontConf
       return new Promise((resolve) => {
         if (!server.listening) return resolve()
         server.close(() => resolve())
-        for (const socket of open) socket.resume()
+        for (const socket of open.keys()) socket.resume()
       })
     },
   }
-}
-
-/** The far end of a TLS socket, also after it was destroyed: then only the TCP socket below it still knows, and Node has no public way down. */
-export function peerOf(socket: TLSSocket): Peer {
-  const below: unknown = socket.remoteAddress === undefined ? Reflect.get(socket, '_parent') : undefined
-  return below instanceof Socket ? below : socket
 }
 
 // Unique among open sockets of one listener, and the same seen from the raw socket and from TLS above it.

@@ -6,15 +6,16 @@ import { Admission, type AdmissionLimits, defaultAdmissionLimits } from './admis
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Desk } from './desk.ts'
-import { createFront, ignoreError, peerOf } from './front.io.ts'
+import { createFront, ignoreError } from './front.io.ts'
 import { refuseHandshake } from './handshake-refusal.ts'
 import { createHttpsServer } from './https-listener.io.ts'
-import { createMqttServer } from './mqtt-listener.io.ts'
+import { createMqttServer, openMqttWorkers } from './mqtt-listener.io.ts'
 import { type ListenerLimits, defaultListenerLimits } from './listener-limits.ts'
 import { sampleLoad } from './load-sampler.io.ts'
 import type { Level, LoadBounds } from './overload.ts'
 import type { GatewayPorts, LiveConnection } from './ports.ts'
 import { tlsSettings } from './tls-settings.ts'
+import { peerOf } from './tls-transport.io.ts'
 
 /** Where devices come in, and what each listener allows them. Port 0 takes any free one. */
 export type GatewayConfig = {
@@ -27,6 +28,8 @@ export type GatewayConfig = {
   readonly overload: LoadBounds
   /** What the process may use; undefined: all that the machine or its container has. */
   readonly memoryBytes: number | undefined
+  /** Threads that speak TLS for the MQTT listener; 0: this thread does. */
+  readonly workers: number
 }
 
 /** The device door, open. Disposing of it closes every connection and waits until all are gone. */
@@ -73,7 +76,8 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
   const strangers = new Set<Connection>()
   const mqttFront = createFront({ name: 'mqtt', limits: config.mqttLimits, answersHealth: false }, desk, admission)
   const httpsFront = createFront({ name: 'https', limits: config.httpsLimits, answersHealth: true }, desk, admission)
-  const mqtt = createMqttServer(desk, mqttFront, strangers)
+  const workers = config.workers === 0 ? undefined : openMqttWorkers(config.workers, desk, mqttFront, strangers)
+  const mqtt = workers ?? createMqttServer(desk, mqttFront, strangers)
   const https = createHttpsServer(desk, httpsFront, strangers)
 
   await using opened = new AsyncDisposableStack()
@@ -108,11 +112,13 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
       (load) => desk.overload.measured(load),
     ),
   )
+  opened.use(workers)
   const mqttPort = await mqttFront.listen(mqtt, config.host, config.mqttPort, '--mqtt-port')
   opened.defer(() => mqttFront.close())
   const httpsPort = await httpsFront.listen(https, config.host, config.httpsPort, '--https-port')
   opened.defer(() => httpsFront.close())
   opened.defer(() => sayGoodbye(desk, strangers, https))
+  workers?.start()
   const scope = opened.move()
   let closed: Promise<void> | undefined
   const closeOnce = () => (closed ??= scope.disposeAsync())

@@ -1,5 +1,5 @@
 import type { Desk } from './desk.ts'
-import { handshakeRefusal } from './tls-settings.ts'
+import { handshakeRefusal } from './handshake-words.ts'
 
 /** The far end of a socket; its parts are undefined once it is closed. */
 export type Peer = {

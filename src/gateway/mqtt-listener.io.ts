@@ -1,10 +1,12 @@
 import { type Server, type TLSSocket, createServer } from 'node:tls'
 import { Connection } from './connection.ts'
 import type { Desk } from './desk.ts'
-import { type Front, ignoreError, peerOf } from './front.io.ts'
+import { type Front, ignoreError } from './front.io.ts'
 import { isOwnProbe, refuseHandshake } from './handshake-refusal.ts'
 import { SocketTransport } from './socket-transport.io.ts'
 import { tlsSettings } from './tls-settings.ts'
+import { peerOf } from './tls-transport.io.ts'
+import { type TlsWorkers, openTlsWorkers } from './workers/tls-workers.io.ts'
 
 /** The TLS server for MQTT. It does not listen: `front` hands it the sockets that were let in. */
 export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
@@ -30,4 +32,11 @@ export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connec
     })
   })
   return server
+}
+
+/** The same with TLS in `count` threads of its own; see `workers`. */
+export function openMqttWorkers(count: number, desk: Desk, front: Front, strangers: Set<Connection>): TlsWorkers {
+  const settings = tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48), front.limits.handshakeMs)
+  const trouble = (what: string, error: unknown) => desk.ports.trouble?.(what, error)
+  return openTlsWorkers(count, settings, { desk, front, strangers, trouble })
 }

@@ -28,6 +28,8 @@ export type GatewayPorts = {
   isProbePort(port: number | undefined): boolean
   /** Reasons why the hub is not well; empty: it is. */
   health(): readonly string[]
+  /** Told what went wrong in the gateway itself, for the log. */
+  trouble?(what: string, error: unknown): void
 }
 
 /** One live connection, as operators see it. */

@@ -1,8 +1,10 @@
+import { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Peer } from './handshake-refusal.ts'
 import type { TlsFacts, Transport } from './transport.ts'
 
-// What a peer that does not close its side may cost us after we have said goodbye.
-const lingerMs = 2_000
+/** What a peer that does not close its side may cost us after we have said goodbye. */
+export const lingerMs = 2_000
 // Far beyond any honest chain; the bound is against a loop.
 const maxChain = 8
 
@@ -42,29 +44,43 @@ export abstract class TlsTransport implements Transport {
     this.socket.destroySoon()
   }
 
-  /** Node links each certificate to its issuer; a root is its own. */
   certificates(): readonly Buffer[] {
-    const chain: Buffer[] = []
-    let certificate = this.socket.getPeerX509Certificate()
-    while (certificate !== undefined && chain.length < maxChain) {
-      const raw = certificate.raw
-      if (chain.some((known) => known.equals(raw))) break
-      chain.push(raw)
-      certificate = certificate.issuerCertificate
-    }
-    return chain
+    return certificateChain(this.socket)
   }
 
   tls(): TlsFacts {
-    const { socket } = this
-    return {
-      version: socket.getProtocol() ?? 'unknown',
-      cipher: socket.getCipher()?.standardName ?? 'unknown',
-      resumed: socket.isSessionReused(),
-    }
+    return tlsFacts(this.socket)
   }
 
   authenticated(): void {
     this.#admit()
   }
+}
+
+/** The chain that the peer sent, DER, leaf first. Node links each certificate to its issuer; a root is its own. */
+export function certificateChain(socket: TLSSocket): readonly Buffer[] {
+  const chain: Buffer[] = []
+  let certificate = socket.getPeerX509Certificate()
+  while (certificate !== undefined && chain.length < maxChain) {
+    const raw = certificate.raw
+    if (chain.some((known) => known.equals(raw))) break
+    chain.push(raw)
+    certificate = certificate.issuerCertificate
+  }
+  return chain
+}
+
+/** What TLS agreed on, in the words of the records. */
+export function tlsFacts(socket: TLSSocket): TlsFacts {
+  return {
+    version: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher()?.standardName ?? 'unknown',
+    resumed: socket.isSessionReused(),
+  }
+}
+
+/** The far end of a TLS socket, also after it was destroyed: then only the TCP socket below it still knows, and Node has no public way down. */
+export function peerOf(socket: TLSSocket): Peer {
+  const below: unknown = socket.remoteAddress === undefined ? Reflect.get(socket, '_parent') : undefined
+  return below instanceof Socket ? below : socket
 }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { homedir, hostname } from 'node:os'
+import { availableParallelism, homedir, hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Result, ok, refuse } from '#base'
 import { startOptions } from './options.ts'
@@ -22,6 +22,8 @@ export type ServerConfig = {
   readonly retentionBytes: number
   readonly retentionMs: number
   readonly logLevel: LogLevel
+  /** Threads that speak TLS with MQTT clients; 0: none. */
+  readonly workers: number
 }
 
 /** How much the log says. */
@@ -58,12 +60,14 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   const retentionBytes = bytes(text('retention-bytes') ?? '10G')
   const retentionDays = Number(text('retention-days') ?? '30')
   const logLevel = text('log-level') ?? 'info'
+  const workers = Number(text('workers') ?? defaultWorkers(availableParallelism()))
   const names = namesOf(flags['name'], environment['THINGWALL_NAME'])
   if (!mqttPort.ok) return mqttPort
   if (!httpsPort.ok) return httpsPort
   if (!consolePort.ok) return consolePort
   if (retentionBytes === undefined) return bad('--retention-bytes', 'must be a number of bytes from 1M on, such as 10G')
   if (!(retentionDays > 0 && retentionDays <= 36_500)) return bad('--retention-days', 'must be a number of days from above 0 to 36500')
+  if (!Number.isInteger(workers) || workers < 0 || workers > 64) return bad('--workers', 'must be a whole number from 0 to 64')
   if (!isLogLevel(logLevel)) return bad('--log-level', 'must be debug, info, warn or error')
   if (!names.ok) return names
   const host = text('host') ?? '127.0.0.1'
@@ -84,7 +88,13 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     retentionBytes,
     retentionMs: retentionDays * dayMs,
     logLevel,
+    workers,
   })
+}
+
+/** How many threads speak TLS when nobody says: see docs/adr/0010-tls-workers.md for the figures. */
+export function defaultWorkers(cores: number): number {
+  return cores < 2 ? 0 : Math.min(cores, 8)
 }
 
 /** Where a hub keeps its data when nobody says: the same for the hub and for the command line that looks for it. */

@@ -38,6 +38,7 @@ export const startOptions = [
   option('--passphrase-file', 'FILE', 'a file with a passphrase that protects the key file', undefined),
   option('--retention-bytes', 'BYTES', 'how much of the journal is kept; 1K, 1M and 1G are understood', '10G'),
   option('--retention-days', 'DAYS', 'how long the journal is kept', '30'),
+  option('--workers', 'COUNT', 'threads that speak TLS with MQTT clients; 0: none, everything in one thread', 'by the number of cores'),
   option('--log-level', 'LEVEL', 'debug, info, warn or error', 'info'),
 ] as const satisfies readonly StartOption[]
 

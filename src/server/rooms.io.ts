@@ -142,14 +142,14 @@ export async function openRooms(
     trouble: (error) => log.error('retained messages were not saved', { error }),
   })
   scope.defer(saveRetained)
-  const gateway = scope.use(await openDeviceDoor(config, { clock, random, journal, broker, bus, pki, hub, policies }, signal))
+  const gateway = scope.use(await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, hub, policies }, signal))
   return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, gateway }
 }
 
-type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'hub' | 'policies'> & Pick<World, 'clock' | 'random'>
+type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'hub' | 'policies'> & Pick<World, 'clock' | 'random' | 'log'>
 
 async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
-  const { clock, random, journal, broker, bus, pki, hub, policies } = rooms
+  const { clock, random, log, journal, broker, bus, pki, hub, policies } = rooms
   const ourNames = new Set(config.names.map((name) => name.toLowerCase()))
   const ports = {
     clock,
@@ -178,8 +178,15 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     describeCertificate: describe,
     isProbePort,
     health: () => healthOf(journal),
+    trouble: (what: string, error: unknown) => log.error(what, { error }),
   }
-  const listeners = { ...gatewayDefaults, host: config.host, mqttPort: config.mqttPort, httpsPort: config.httpsPort }
+  const listeners = {
+    ...gatewayDefaults,
+    host: config.host,
+    mqttPort: config.mqttPort,
+    httpsPort: config.httpsPort,
+    workers: config.workers,
+  }
   try {
     return await openGateway(listeners, ports, signal)
   } catch (error) {
