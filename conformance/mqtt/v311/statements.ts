@@ -1,11 +1,4 @@
-/** One normative statement of the specification, in our own words. */
-export type Statement = {
-  /** As the specification numbers it, without brackets. */
-  readonly id: string
-  /** Whose obligation it is. */
-  readonly who: 'server' | 'client' | 'both'
-  readonly says: string
-}
+import type { Statement } from '../suite.ts'
 
 type Row = readonly [id: string, who: Statement['who'], says: string]
 
