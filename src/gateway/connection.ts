@@ -366,7 +366,7 @@ export class Connection implements Link, Acknowledged {
     const version = this.#reader.version
     this.#outbox.version = version ?? 4
     const refused: NotOpened = { code: packet.code, message: packet.message, detail: packet.clause, reasonCode: packet.reasonCode }
-    this.#refuse(refused, '', version !== undefined)
+    this.#refuse(refused, '', version === 5 || (version === 4 && hasReturnCode(packet.reasonCode)))
   }
 
   /** `answer` is false for a peer that has not shown that it speaks MQTT: it gets no byte. */
@@ -412,4 +412,9 @@ export class Connection implements Link, Acknowledged {
     const { payload, retain, properties } = will
     this.#accept(opening, marked, { payload, retain, dup: false, properties }, will.qos === 0 ? 0 : 1, 0)
   }
+}
+
+/** Whether 3.1.1 has a return code for what is wrong with a CONNECT; where it has none, nothing is said [MQTT-3.1.4-1, MQTT-3.2.2-6]. */
+function hasReturnCode(reasonCode: number): boolean {
+  return reasonCode === reasonCodes['unsupported-protocol-version'] || reasonCode === reasonCodes['client-identifier-not-valid']
 }

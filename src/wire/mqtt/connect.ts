@@ -12,13 +12,16 @@ export function qosOf(bits: number): QoS | undefined {
   return bits === 0 ? 0 : bits === 1 ? 1 : bits === 2 ? 2 : undefined
 }
 
+const protocolNames: readonly string[] = ['MQTT', 'MQIsdp']
+
 /**
  * The protocol level that a CONNECT asks for, without looking at the rest: 4 or 5, or the nearer of them when we do not speak it, so
- * that a refusal can be written in the form that the peer is likely to understand. `undefined` when the bytes end before it.
+ * that a refusal can be written in the form that the peer is likely to understand. `undefined` when the bytes end before it or the
+ * protocol has another name: then nobody knows what the peer understands.
  */
 export function connectVersion(bytes: Buffer, start: number, end: number): ProtocolVersion | undefined {
   const at = start + 2 + (((bytes[start] ?? 0) << 8) | (bytes[start + 1] ?? 0))
-  if (at >= end) return undefined
+  if (at >= end || !protocolNames.includes(bytes.toString('latin1', start + 2, at))) return undefined
   return (bytes[at] ?? 0) < 5 ? 4 : 5
 }
 
