@@ -1,5 +1,6 @@
 import { type DeviceId, type Instant, type Refusal, type Result, type Secret, fail, ok, parseDeviceId } from '#base'
 import { parseUserName } from '#wire/azure'
+import { hidden, verifySas } from './authentication/sas.ts'
 import type { AuthenticationPorts, RegisteredDevice } from './ports.ts'
 import type { Principal } from './principal.ts'
 
@@ -50,10 +51,43 @@ export function authenticate(credentials: Credentials, ports: AuthenticationPort
       })
   }
   const leaf = credentials.certificates[0]
+  if (claimed !== undefined && credentials.password !== undefined && leaf === undefined) {
+    const byToken = bySignature(credentials, claimed, credentials.password, ports, now)
+    if (byToken !== undefined) return byToken
+  }
   if (leaf === undefined) return no('access/no-certificate', 'A client certificate is needed to connect.')
   if (credentials.password !== undefined)
     return no('access/password-unsupported', 'Passwords and shared access signatures are off; connect with a certificate alone.')
   return claimed === undefined ? byCertificate(credentials, leaf, ports, now) : byName(credentials, claimed, leaf, ports, now)
+}
+
+/** Shared access signatures, for devices that are registered with keys. Undefined: the hub takes none, and the device has none. */
+function bySignature(
+  credentials: Credentials,
+  claimed: DeviceId,
+  password: Secret,
+  ports: AuthenticationPorts,
+  now: Instant,
+): Result<Principal, Refused> | undefined {
+  const device = ports.find(claimed)
+  const hasKeys = device?.authentication.type === 'sas'
+  if (ports.sas === undefined) return hasKeys ? no('access/sas-ended', hidden, 'this hub takes no shared access signatures') : undefined
+  if (now >= ports.sas.allowedUntil)
+    return no('access/sas-ended', 'Shared access signatures are not accepted any more; connect with a certificate.')
+  if (device === undefined) return no('access/unknown-device', hidden)
+  if (!hasKeys) return no('access/password-unsupported', hidden, 'the device is registered with a certificate, and sent a password')
+  const verified = verifySas(password, device.id, ports.sas, (host) => ports.isOurHost(host), now)
+  if (!verified.ok) return verified
+  if (device.status !== 'enabled') return no('access/disabled', hidden, 'the device is disabled')
+  return ok({
+    device: device.id,
+    subject: { identity: device.id, username: device.id, clientId: credentials.clientId, attributes: {} },
+    generationId: device.generationId,
+    mode: 'azure',
+    authentication: { type: 'sas', scope: 'device', method: 'sas', thumbprint: '', serial: undefined },
+    expiresAt: verified.value.expiresAt,
+    userName: credentials.userName,
+  })
 }
 
 function byName(
@@ -64,7 +98,7 @@ function byName(
   now: Instant,
 ): Result<Principal, Refused> {
   const device = ports.find(claimed)
-  if (device === undefined) return no('access/unknown-device', 'The device is not known or may not connect.')
+  if (device === undefined) return no('access/unknown-device', hidden)
   return prove(device, 'azure', credentials, leaf, ports, now)
 }
 
@@ -80,9 +114,7 @@ function byCertificate(credentials: Credentials, leaf: Buffer, ports: Authentica
   if (device === undefined) {
     // Say what is wrong with the certificate first: an expired or foreign one is the likelier mistake.
     const chain = ports.verifyChain(credentials.certificates, now)
-    return chain.ok
-      ? no('access/unknown-device', 'The device is not known or may not connect.')
-      : fail({ ...chain.error, blame: 'credentials' })
+    return chain.ok ? no('access/unknown-device', hidden) : fail({ ...chain.error, blame: 'credentials' })
   }
   return prove(device, 'mqtt', credentials, leaf, ports, now)
 }
@@ -95,6 +127,8 @@ function prove(
   ports: AuthenticationPorts,
   now: Instant,
 ): Result<Principal, Refused> {
+  if (device.authentication.type === 'sas')
+    return no('access/no-token', hidden, 'the device is registered with keys, and sent no shared access signature')
   let serial: string | undefined
   let thumbprint: string
   let expiresAt: Instant
@@ -105,7 +139,7 @@ function prove(
     expiresAt = facts.value.notAfter
     const { primaryThumbprint, secondaryThumbprint } = device.authentication
     if (thumbprint !== primaryThumbprint && thumbprint !== secondaryThumbprint)
-      return no('access/wrong-thumbprint', 'The device is not known or may not connect.', `presented ${thumbprint}`)
+      return no('access/wrong-thumbprint', hidden, `presented ${thumbprint}`)
     // IoT Hub is not known to look at validity here; we do (docs/divergences.md).
     if (now < facts.value.notBefore) return no('access/not-yet-valid', 'The client certificate is not valid yet.')
     if (now >= facts.value.notAfter) return no('access/expired', 'The client certificate has expired.')
@@ -118,7 +152,7 @@ function prove(
     serial = chain.value.serial
     expiresAt = chain.value.chainNotAfter
   }
-  if (device.status !== 'enabled') return no('access/disabled', 'The device is not known or may not connect.', 'the device is disabled')
+  if (device.status !== 'enabled') return no('access/disabled', hidden, 'the device is disabled')
   return ok({
     device: device.id,
     subject: { identity: device.id, username: device.id, clientId: credentials.clientId, attributes: {} },

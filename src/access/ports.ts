@@ -1,4 +1,5 @@
 import type { DeviceId, Instant, Result } from '#base'
+import type { SasPort } from './authentication/sas.ts'
 
 /** What authentication needs to know about a registered device. */
 export type RegisteredDevice = {
@@ -7,6 +8,7 @@ export type RegisteredDevice = {
   readonly status: 'enabled' | 'disabled'
   readonly authentication:
     | { readonly type: 'certificateAuthority' }
+    | { readonly type: 'sas' }
     | { readonly type: 'selfSigned'; readonly primaryThumbprint: string | null; readonly secondaryThumbprint: string | null }
 }
 
@@ -36,4 +38,6 @@ export type AuthenticationPorts = {
   leafFacts(leaf: Buffer): Result<LeafFacts>
   /** Whether the host part of an Azure user name is a name of ours (port ignored, case ignored). */
   isOurHost(host: string): boolean
+  /** Shared access signatures: undefined where the hub was not told to take them. */
+  readonly sas?: SasPort | undefined
 }

@@ -1,4 +1,5 @@
 export { type LeafFacts, type VerifiedLeaf } from './device-chain.ts'
+export { type ForeignChain, type ForeignTrust, openForeignTrust } from './foreign-trust.ts'
 export { type Revocation } from './inventory.ts'
 export { type DeviceRequest, type Issued } from './issue-device.ts'
 export { pkiMigrations } from './migrations.ts'

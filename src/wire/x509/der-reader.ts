@@ -33,8 +33,8 @@ export function contentOf(node: DerNode): Buffer {
  * section 10): indefinite or padded lengths, high tag numbers, constructed strings, end-of-contents, trailing bytes,
  * or more than the {@link limits} allow.
  */
-export function readDer(source: Buffer): DerNode {
-  if (source.length > limits.structureBytes) throw new Malformed(`it is larger than ${limits.structureBytes} bytes`)
+export function readDer(source: Buffer, maxBytes: number = limits.structureBytes, maxNodes: number = limits.nodes): DerNode {
+  if (source.length > maxBytes) throw new Malformed(`it is larger than ${maxBytes} bytes`)
   const roots: DerNode[] = []
   const open: { readonly end: number; readonly into: DerNode[] }[] = [{ end: source.length, into: roots }]
   let at = 0
@@ -47,7 +47,7 @@ export function readDer(source: Buffer): DerNode {
     }
     if (!frame) break
     if (open.length === 1 && roots.length === 1) throw new Malformed('bytes follow its end')
-    if (++nodes > limits.nodes) throw new Malformed(`it has more than ${limits.nodes} elements`)
+    if (++nodes > maxNodes) throw new Malformed(`it has more than ${maxNodes} elements`)
     const start = at
     const tag = source[at++] ?? 0
     refuseTag(tag)

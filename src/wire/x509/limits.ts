@@ -6,6 +6,9 @@ export const limits = {
   depth: 16,
   /** Elements in one structure. */
   nodes: 2_048,
+  /** A revocation list of 20,000 entries has about 800 KiB and 100,000 elements. Operators give them, peers cannot. */
+  revocationListBytes: 1024 * 1024,
+  revocationListNodes: 200_000,
   /** Characters of PEM text, and blocks in it. */
   pemCharacters: 256 * 1024,
   pemBlocks: 16,

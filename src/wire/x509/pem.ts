@@ -3,7 +3,7 @@ import { limits } from './limits.ts'
 import { Malformed, decoding } from './malformed.ts'
 
 /** What a PEM block can hold here. */
-export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST'
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL'
 
 /** Text encoding of `der` (RFC 7468): 64 characters a line, a newline at the end. */
 export function encodePem(label: PemLabel, der: Uint8Array): string {
@@ -22,7 +22,8 @@ const block = /-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]*?)-----
  */
 export function decodePem(label: PemLabel, text: string): Result<readonly Buffer[]> {
   return decoding('PEM text', () => {
-    if (text.length > limits.pemCharacters) throw new Malformed(`it has more than ${limits.pemCharacters} characters`)
+    const most = label === 'X509 CRL' ? limits.revocationListBytes * 2 : limits.pemCharacters
+    if (text.length > most) throw new Malformed(`it has more than ${most} characters`)
     const found: Buffer[] = []
     let at = 0
     for (;;) {
