@@ -10,7 +10,10 @@ import { brokenRule } from './runner-rules.ts'
 export type Received = { readonly raw: Buffer; readonly packet: Packet }
 
 /** Which road a connection takes. */
-export type Road = 'mqtts' | 'wss'
+export type Road = (typeof roads)[number]
+
+/** `bare-wss` is a WebSocket whose client offers no subprotocol. */
+export const roads = ['mqtts', 'wss', 'bare-wss'] as const
 
 /** One connection to the hub that sends what it is told and keeps whole packets as they arrive. */
 export class Wire {
@@ -53,7 +56,7 @@ export class Wire {
       socket.on('data', (data: Buffer) => wire.#take(data)).on('close', () => wire.#over())
       return wire
     }
-    const webSocket = new WebSocket(`wss://localhost:${port}/$iothub/websocket`, ['mqtt'], {
+    const webSocket = new WebSocket(`wss://localhost:${port}/$iothub/websocket`, road === 'wss' ? ['mqtt'] : [], {
       createConnection: () => socket,
       perMessageDeflate: false,
     })

@@ -3,7 +3,7 @@ import type { HubProcess, TestDevice } from '../hub.ts'
 import { bytes, encode } from './runner-encode.ts'
 import { type Step, type Words, named, positional, readSteps } from './runner-line.ts'
 import { type Memory, fieldsOf, mismatch, show, windowOf } from './runner-match.ts'
-import { type Received, type Road, Wire } from './runner-wire.ts'
+import { type Received, type Road, Wire, roads } from './runner-wire.ts'
 
 /**
  * A transcript is a conversation with a real hub, one step a line:
@@ -17,6 +17,8 @@ import { type Received, type Road, Wire } from './runner-wire.ts'
  *     A refused 0x85                                       CONNACK with this code, then it closes
  *     A drops                                              A cuts the connection without a word
  *     A via wss / A is 2                                   before it opens: over a WebSocket; as the second device
+ *     A denied                                             not even a connection is made
+ *     A speaks mqtt                                        the subprotocol that the hub chose
  *     pause 1200                                           where the statement itself speaks of seconds
  *
  * and shorthand for what a transcript needs but is not about: `A connects`, `A resumes`, `A leaves`, `A subscribes ~/a:1`,
@@ -86,8 +88,10 @@ class Conversation implements AsyncDisposable {
       case '<':
         return this.#hear(party, step.what, words)
       case 'via':
-        party.road = words.positional[0] === 'wss' ? 'wss' : 'mqtts'
+        party.road = roads.find((road) => road === words.positional[0]) ?? 'mqtts'
         return
+      case 'denied':
+        return this.#denied(party)
       case 'is':
         party.device = words.positional[0] === '2' ? 1 : 0
         return
@@ -104,11 +108,21 @@ class Conversation implements AsyncDisposable {
     }
   }
 
+  async #open(party: Party): Promise<Wire> {
+    return Wire.open(this.#stage.hub, this.#stage.lane.devices[party.device], party.version, party.road)
+  }
+
+  async #denied(party: Party): Promise<void> {
+    const opened = await this.#open(party).catch(() => undefined)
+    opened?.drop()
+    if (opened !== undefined) throw new Error('expected no connection at all, got one')
+  }
+
   async #say(party: Party, what: string, words: Words): Promise<void> {
     if (party.wire === undefined || party.wire.isClosed) {
       if (what !== 'CONNECT' && party.wire !== undefined) throw new Error('the hub has closed the connection already')
       party.version = version(words, this.#stage.version)
-      party.wire = await Wire.open(this.#stage.hub, this.#stage.lane.devices[party.device], party.version, party.road)
+      party.wire = await this.#open(party)
     }
     if (what === 'bytes' || what === 'text') return party.wire.send(bytes(words.positional), what === 'text')
     if (what === 'CONNECT') party.wire.maximumPacketSize = Number(named(words, 'maximumPacketSize') ?? 0) || Number.POSITIVE_INFINITY

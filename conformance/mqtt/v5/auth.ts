@@ -61,6 +61,11 @@ export const auth: Chapter = {
     B connects
     B publishes ~/a x qos=1`,
 
+  'MQTT-6.0.0-3': `
+    # who does not offer the subprotocol is not served
+    A via bare-wss
+    A denied`,
+
   'MQTT-6.0.0-4': `
     # the subprotocol is mqtt
     A via wss

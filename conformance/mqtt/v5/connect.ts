@@ -20,9 +20,9 @@ export const connect: Chapter = {
   'MQTT-3.1.2-1': `
     # another protocol name is the end
     A > CONNECT clean id=A protocol=MQTX
-    A refused 0x84
+    A closed
     B > CONNECT clean id=B protocol=mqtt
-    B refused 0x84`,
+    B closed`,
 
   'MQTT-3.1.2-2': `
     # a version that nobody serves is told so

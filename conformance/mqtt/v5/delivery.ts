@@ -317,6 +317,20 @@ export const delivery: Chapter = {
     B resumes
     B receives ~/a x qos=1`,
 
+  'MQTT-4.5.0-2': `
+    # a client that does not acknowledge gets no more than its window, and loses nothing
+    A connects receiveMaximum=1 sessionExpiryInterval=60
+    A subscribes ~/a:1
+    B connects
+    B publishes ~/a 1 qos=1
+    B publishes ~/a 2 qos=1
+    A < PUBLISH ~/a 1 qos=1
+    A < nothing
+    A drops
+    A resumes
+    A receives ~/a 1 qos=1 dup
+    A receives ~/a 2 qos=1`,
+
   'MQTT-4.6.0-1': `
     # what the client sends again is taken as it was: each message once, in order
     A connects sessionExpiryInterval=60

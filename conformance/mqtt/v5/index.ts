@@ -14,20 +14,20 @@ import { subscribe } from './subscribe.ts'
 import { topics } from './topics.ts'
 import { will } from './will.ts'
 
-/** All transcripts of MQTT 5, in the order of its chapters. */
-export const chapters: readonly Chapter[] = [
-  data,
-  connect,
-  will,
-  connack,
-  publish,
-  properties,
-  acks,
-  subscribe,
-  farewell,
-  auth,
-  delivery,
-  topics,
-  shared,
-  regressions,
-]
+/** All transcripts of MQTT 5 under the path of their file, in the order of the specification. */
+export const chapters: Readonly<Record<string, Chapter>> = {
+  'v5/data.ts': data,
+  'v5/connect.ts': connect,
+  'v5/will.ts': will,
+  'v5/connack.ts': connack,
+  'v5/publish.ts': publish,
+  'v5/properties.ts': properties,
+  'v5/acks.ts': acks,
+  'v5/subscribe.ts': subscribe,
+  'v5/farewell.ts': farewell,
+  'v5/auth.ts': auth,
+  'v5/delivery.ts': delivery,
+  'v5/topics.ts': topics,
+  'v5/shared.ts': shared,
+  'v5/regressions.ts': regressions,
+}

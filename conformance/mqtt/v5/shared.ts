@@ -1,5 +1,8 @@
 import type { Chapter } from '../suite.ts'
 
+const each = (count: number, line: (id: number) => string): string =>
+  Array.from({ length: count }, (_, index) => `    ${line(index + 1)}`).join('\n')
+
 /** 4.8 subscriptions that several sessions share, 4.9 flow control. */
 export const shared: Chapter = {
   'MQTT-4.8.2-1': `
@@ -112,6 +115,15 @@ export const shared: Chapter = {
     A > PUBREC ?four 0x80
     A > PUBACK ?three
     A < nothing`,
+
+  'MQTT-3.3.4-7': `
+    # a client that exceeds the Receive Maximum with QoS 2 that it never releases is told and closed
+    A > CONNECT clean id=A
+    A < CONNACK 0 receiveMaximum=256
+${each(256, (id) => `A > PUBLISH ~/a x qos=2 id=${id}`)}
+${each(256, (id) => `A < PUBREC ${id} code=0|0x10`)}
+    A > PUBLISH ~/a x qos=2 id=257
+    A closed 0x93`,
 
   'MQTT-4.9.0-2': `
     # with a quota of 0 nothing above QoS 0 comes until a message is acknowledged
