@@ -10,6 +10,7 @@ export const actions = [
   'session.close',
   'telemetry.read',
   'policy.read',
+  'policy.write',
   'check.run',
   'audit.read',
   'operator.sign-in',

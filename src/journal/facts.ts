@@ -70,7 +70,8 @@ export const factShapes = {
       code: text,
       decision: text,
     },
-    { count: number },
+    /** What the decision was made of, besides: `attributes` as `name=value`, and the version of the policy. */
+    { count: number, username: text, attributes: list(text), policy: number },
   ),
   /** A connection refused before it had an identity; the certificate is what it claimed, not what we believe. */
   refused: object(
@@ -114,6 +115,18 @@ export const factShapes = {
   ),
   /** All is well again, and what it cost. */
   recovered: object({ durationMs: number, refusedConnections: number, droppedMessages: number, ...load }, {}),
+  /** A policy was applied or taken out. `digest` is SHA-256 of the texts, hexadecimal; `effect` is what became of those who were there. */
+  'policy-changed': object(
+    {
+      actor: text,
+      action: oneOf('apply', 'remove'),
+      names: list(text),
+      version: number,
+      digest: text,
+      effect: object({ sessionsClosed: number, subscriptionsRemoved: number, messagesDropped: number, retainedHidden: number }, {}),
+    },
+    {},
+  ),
   'hub-started': object({ version: text, listeners: list(text) }, {}),
 } as const
 

@@ -40,6 +40,7 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   recovered: 34,
   subscribed: 15,
   unsubscribed: 16,
+  'policy-changed': 40,
 }
 const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
   (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),

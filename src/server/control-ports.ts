@@ -1,5 +1,4 @@
-import { explain } from '#access'
-import { type Clock, type Random, uuid } from '#base'
+import type { Clock, Random } from '#base'
 import type { ControlPorts, ListenerState } from '#control'
 import type { Guard } from '#guard'
 import { factToJson } from '#hub'
@@ -33,7 +32,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
       counters: gateway.counters,
     },
     isOwn: isOwnFact,
-    explain: (question) => explain(policies, question, uuid(around.random)),
+    explain: (question) => policies.explain(question),
     checks: { run: (grant, only) => guard.run(grant, only), last: () => guard.last() },
     factToJson,
     tell: (fact) => void journal.append(encodeFact(fact)),

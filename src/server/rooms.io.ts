@@ -2,13 +2,15 @@ import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import {
   authenticate,
-  compilePolicies,
+  deviceSubject,
   hubChecksDocument,
-  hubDevicesDocument,
   openOperators,
+  openPolicies,
+  policyMigrations,
   systemGrant,
   type Operators,
-  type PolicySet,
+  type PlanScene,
+  type Policies,
 } from '#access'
 import { type Audit, auditMigrations, openAudit } from '#audit'
 import { type Clock, Fault, type Random, type Result, type Subject } from '#base'
@@ -36,7 +38,7 @@ export type Rooms = {
   readonly journal: Journal
   readonly bus: Bus
   readonly broker: Broker
-  readonly policies: PolicySet
+  readonly policies: Policies
   readonly pki: Pki
   readonly hub: Hub
   readonly gateway: Gateway
@@ -89,7 +91,7 @@ export async function openRooms(
   )
   step('storage')
   using storeKey = vault.dataKey('store')
-  const migrations = [...auditMigrations, ...hubMigrations, ...pkiMigrations, ...retainedMigrations, ...guardMigrations]
+  const migrations = [...auditMigrations, ...hubMigrations, ...pkiMigrations, ...retainedMigrations, ...guardMigrations, ...policyMigrations]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
   const audit = await openAudit({ store, clock }, signal)
   const operators = scope.use(openOperators({ clock, random, append: (grant, what) => audit.append(grant, what) }))
@@ -132,7 +134,19 @@ export async function openRooms(
     },
     signal,
   )
-  const policies = compilePolicies([hubDevicesDocument(), hubChecksDocument(systemDevices)], 0)
+  let door: Gateway | undefined
+  const policies = await openPolicies(
+    {
+      store,
+      clock,
+      random,
+      fixed: [hubChecksDocument(systemDevices)],
+      commit: (grant, what, statements) => audit.commit(grant, what, statements),
+      tell: (fact) => void journal.append(encodeFact(fact)),
+      scene: () => policyScene(door),
+    },
+    signal,
+  )
   step('listeners')
   const saveRetained = await followRetained({
     journal,
@@ -143,6 +157,7 @@ export async function openRooms(
   })
   scope.defer(saveRetained)
   const gateway = scope.use(await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, hub, policies }, signal))
+  door = gateway
   return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, gateway }
 }
 
@@ -169,7 +184,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
         },
         clock.now(),
       ),
-    policyOf: (subject: Subject) => policies.bind(subject),
+    policyOf: (subject: Subject) => policies.policyOf(subject),
     serverTls: () => {
       const { certificatePem, keyPem } = pki.serverCertificate()
       return { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString('utf8')), clientCa: pki.trustAnchorsPem + pki.issuersPem }
@@ -195,6 +210,18 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     if (!denied || config.httpsFallback === undefined || !error.message.startsWith(`Port ${config.httpsPort} `)) throw error
     return await openGateway({ ...listeners, httpsPort: config.httpsFallback }, ports, signal)
   }
+}
+
+/** Who would be met by a change of policy. */
+function policyScene(door: Gateway | undefined): PlanScene {
+  const sessions = (door?.connections() ?? []).map(({ device, clientId, subscriptions }) => ({
+    subject: deviceSubject(device, clientId),
+    connected: true,
+    subscriptions,
+    published: [],
+    queued: 0,
+  }))
+  return { sessions, retained: [] }
 }
 
 /** Why the hub is not well; empty: it is. */
