@@ -15,10 +15,11 @@ if (!process.versions.node.startsWith('26.')) {
   process.exit(1)
 }
 
-/** Debian packages that bring the real servers and clients we test against, and a command that shows each is there. */
+/** Debian packages that bring the real servers and clients we test against, and a command or file that shows each is there. */
 const wanted = [
   ['mosquitto', 'mosquitto'],
   ['mosquitto-clients', 'mosquitto_pub'],
+  ['python3-paho-mqtt', '/usr/lib/python3/dist-packages/paho/mqtt/client.py'],
   ['openssl', 'openssl'],
   ['chromium', 'chromium'],
   ['zsh', 'zsh'],
@@ -138,7 +139,10 @@ async function runTests(patterns, concurrency, patienceMs = 300_000) {
 
 /** Installs what is missing where we have the right to; otherwise says what will fail, and lets it fail. */
 function installPackages() {
-  const has = (command) => (environment.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
+  const has = (command) =>
+    command.startsWith('/')
+      ? existsSync(command)
+      : (environment.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
   const missing = () => wanted.filter(([, command]) => !has(command)).map(([name]) => name)
   let names = missing()
   if (names.length === 0) return true

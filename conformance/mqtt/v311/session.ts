@@ -268,6 +268,17 @@ export const session: Chapter = {
     A receives ~/2 1 qos=2
     A receives ~/2 2 qos=2`,
 
+  'MQTT-3.6.1-1': `
+    # PUBREL with other flags closes the connection
+    A connects
+    A > PUBLISH ~/a x qos=2 id=1
+    A < PUBREC 1
+    A > PUBREL 1 flags=0
+    A closed
+    B connects
+    B > PUBREL 1 flags=3
+    B closed`,
+
   'MQTT-4.8.0-1': `
     # a violation closes the connection on which it came, and no other
     A connects
