@@ -153,6 +153,25 @@ export const tree: CommandSpec = {
       ],
     },
     {
+      name: 'config',
+      summary: 'The settings file',
+      examples: [['thingwall config check hub.yaml', 'whether it is right, and what counts']],
+      commands: [
+        {
+          name: 'check',
+          summary: 'Read a settings file as start would, and print every setting that counts',
+          about: 'Starts nothing and asks no hub. Exit 1 with everything that is wrong when it would not start.',
+          arguments: [{ name: 'file', help: 'a settings file, see docs/settings.md' }],
+          options: [jsonOption],
+          examples: [
+            ['thingwall config check hub.yaml', 'for a person'],
+            ['thingwall config check hub.yaml --json', 'for a program'],
+          ],
+          load: async () => (await import('./commands/config.ts')).configCheck,
+        },
+      ],
+    },
+    {
       name: 'sign-in',
       summary: 'Print a fresh one-time link to the console',
       options: [jsonOption],

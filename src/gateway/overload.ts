@@ -36,8 +36,9 @@ export type LoadState = { readonly level: Level; readonly calmSince: number | un
 /** Where everything begins. */
 export const calm: LoadState = { level: 'normal', calmSince: undefined }
 
-/** A level is left when every number is below this part of its bound for so long. */
+// A level is left when every number is below this part of its bound for as long as the next line says.
 const lowShare = 0.7
+/** How long all must be well before a level is left. */
 export const recoveryMs = 5_000
 
 const names: Readonly<Record<keyof Load, string>> = {

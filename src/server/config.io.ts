@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism, homedir, hostname } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type Result, ok, refuse } from '#base'
+import { type Result, fail, ok, refuse } from '#base'
+import { type HubLimits, hubLimits } from './hub-limits.ts'
 import { startOptions } from './options.ts'
+import type { Settings } from './settings-schema.ts'
+import { type SettingsRefusal, parseSettings } from './settings.ts'
 
 /** A hub's settings, parsed. Ports may be 0: any free one. */
 export type ServerConfig = {
@@ -22,6 +26,8 @@ export type ServerConfig = {
   readonly retentionBytes: number
   readonly retentionMs: number
   readonly logLevel: LogLevel
+  /** Every bound on what comes from outside. */
+  readonly limits: HubLimits
   /** Threads that speak TLS with MQTT clients; 0: none. */
   readonly workers: number
 }
@@ -36,18 +42,23 @@ const dayMs = 24 * 60 * 60 * 1000
 const units: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }
 
 /**
- * Reads settings from flags, then the environment, then defaults. Unknown flags and values out of range are refused with code
- * `server/bad-option` and a sentence that names the flag; an empty value counts as not given.
+ * Reads settings from flags, then the environment, then the settings file, then defaults. Unknown flags and values out of range are refused
+ * with code `server/bad-option` and a sentence that names the flag; an empty value counts as not given. Refuses what {@link readSettings} does.
  */
 export function parseConfig(flags: Given, environment: Readonly<Record<string, string | undefined>>): Result<ServerConfig> {
   const known = new Map(startOptions.map((entry) => [entry.flag.slice(2), entry] as const))
   for (const name of Object.keys(flags)) if (!known.has(name)) return bad(`--${name}`, 'is not an option of a hub')
-  const text = (name: string): string | undefined => {
+  const said = (name: string): string | undefined => {
     const flag = flags[name]
     const value = typeof flag === 'string' ? flag : flag?.at(-1)
     const fromEnvironment = environment[known.get(name)?.env ?? '']
     return value || fromEnvironment || undefined
   }
+  const file = said('config')
+  const settings = file === undefined ? ok<Settings>({}) : readSettings(file)
+  if (!settings.ok) return settings
+  const inFile = asFlags(settings.value)
+  const text = (name: string): string | undefined => said(name) ?? inFile.get(name)
   const port = (name: string, fallback: number): Result<number> => {
     const given = text(name)
     if (given === undefined) return ok(fallback)
@@ -61,7 +72,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   const retentionDays = Number(text('retention-days') ?? '30')
   const logLevel = text('log-level') ?? 'info'
   const workers = Number(text('workers') ?? defaultWorkers(availableParallelism()))
-  const names = namesOf(flags['name'], environment['THINGWALL_NAME'])
+  const names = namesOf(flags['name'], environment['THINGWALL_NAME'] ?? settings.value.names?.join(','))
   if (!mqttPort.ok) return mqttPort
   if (!httpsPort.ok) return httpsPort
   if (!consolePort.ok) return consolePort
@@ -88,6 +99,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     retentionBytes,
     retentionMs: retentionDays * dayMs,
     logLevel,
+    limits: hubLimits(settings.value),
     workers,
   })
 }
@@ -95,6 +107,48 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
 /** How many threads speak TLS when nobody says: see docs/adr/0010-tls-workers.md for the figures. */
 export function defaultWorkers(cores: number): number {
   return cores < 2 ? 0 : Math.min(cores, 8)
+}
+
+/**
+ * Reads a settings file. Refuses `server/settings-unreadable`, `server/settings-malformed` and `server/settings-invalid`, each with the file in
+ * its message and every problem that was found.
+ */
+export function readSettings(file: string): Result<Settings, SettingsRefusal> {
+  let content: string
+  try {
+    content = readFileSync(file, 'utf8')
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return fail({ code: 'server/settings-unreadable', message: `The settings file ${file} cannot be read.`, detail: why, problems: [] })
+  }
+  const parsed = parseSettings(content)
+  return parsed.ok ? parsed : fail({ ...parsed.error, message: `The settings file ${file}: ${parsed.error.message}` })
+}
+
+/** What a file says of that which flags say too, in their words. */
+function asFlags({
+  host,
+  listeners = {},
+  journal = {},
+  keyFile,
+  passphraseFile,
+  workers,
+  logLevel,
+}: Settings): ReadonlyMap<string, string> {
+  const said = {
+    host,
+    'console-host': listeners.console?.host,
+    'mqtt-port': listeners.mqtt?.port,
+    'https-port': listeners.https?.port,
+    'console-port': listeners.console?.port,
+    'retention-bytes': journal.retentionBytes,
+    'retention-days': journal.retentionDays,
+    'key-file': keyFile,
+    'passphrase-file': passphraseFile,
+    workers,
+    'log-level': logLevel,
+  }
+  return new Map(Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const])))
 }
 
 /** Where a hub keeps its data when nobody says: the same for the hub and for the command line that looks for it. */

@@ -15,6 +15,7 @@ export type StartOption = {
 /** Every setting, in the order of help. The command line and the reference are made from this table. */
 export const startOptions = [
   option('--data', 'DIR', 'the data directory; made on the first start', '~/.local/share/thingwall'),
+  option('--config', 'FILE', 'a settings file (docs/settings.md); flags and the environment win over it', undefined),
   option('--host', 'ADDRESS', 'the address that devices reach: listeners for MQTT and HTTPS bind it', '127.0.0.1'),
   option('--console-host', 'ADDRESS', 'the address that the console binds', '127.0.0.1'),
   option('--mqtt-port', 'PORT', 'MQTT over TLS; 0 takes any free port', '8883'),

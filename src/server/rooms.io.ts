@@ -16,7 +16,7 @@ import { type Audit, auditMigrations, openAudit } from '#audit'
 import { type Clock, Fault, type Random, type Result, type Subject } from '#base'
 import { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
-import { type Gateway, defaultAdmissionLimits, defaultListenerLimits, defaultLoadBounds, followRetained, openGateway } from '#gateway'
+import { type Gateway, followRetained, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, hubMigrations, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
@@ -54,15 +54,6 @@ export type World = {
   readonly step: (what: string) => void
 }
 
-const retainedLimits = { messages: 100_000, bytes: 64 * 1024 * 1024 }
-const gatewayDefaults = {
-  mqttLimits: defaultListenerLimits,
-  httpsLimits: defaultListenerLimits,
-  admission: defaultAdmissionLimits,
-  overload: defaultLoadBounds,
-  memoryBytes: undefined,
-}
-
 /**
  * Opens every room on `config.dataDirectory`, which is locked already. What is opened is put on `scope`, so that a failure half way closes
  * what stood, in reverse. Throws Faults; refusals become Faults with the same code, because a hub that cannot start has nobody to refuse.
@@ -91,7 +82,14 @@ export async function openRooms(
   )
   step('storage')
   using storeKey = vault.dataKey('store')
-  const migrations = [...auditMigrations, ...hubMigrations, ...pkiMigrations, ...retainedMigrations, ...guardMigrations, ...policyMigrations]
+  const migrations = [
+    ...auditMigrations,
+    ...hubMigrations,
+    ...pkiMigrations,
+    ...retainedMigrations,
+    ...guardMigrations,
+    ...policyMigrations,
+  ]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
   const audit = await openAudit({ store, clock }, signal)
   const operators = scope.use(openOperators({ clock, random, append: (grant, what) => audit.append(grant, what) }))
@@ -104,7 +102,7 @@ export async function openRooms(
   )
   step('certificates')
   const bus = openBus(clock)
-  const broker = new Broker(retainedLimits)
+  const broker = new Broker(config.limits.retained)
   const pki = scope.use(
     insist(
       await openPki(
@@ -195,8 +193,14 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     health: () => healthOf(journal),
     trouble: (what: string, error: unknown) => log.error(what, { error }),
   }
+  const { limits } = config
   const listeners = {
-    ...gatewayDefaults,
+    mqttLimits: limits.mqtt,
+    httpsLimits: limits.https,
+    admission: limits.admission,
+    overload: limits.overload,
+    memoryBytes: limits.memoryBytes,
+
     host: config.host,
     mqttPort: config.mqttPort,
     httpsPort: config.httpsPort,

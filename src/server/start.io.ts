@@ -13,7 +13,12 @@ export async function startHub(options: ReadonlyMap<string, string | true | read
   for (const [flag, value] of options) if (value !== true) flags[flag.replace(/^--/, '')] = value
   const config = parseConfig(flags, process.env)
   if (!config.ok) {
-    process.stderr.write(`${config.error.message}\n  code: ${config.error.code}\n  fix: thingwall start --help lists the options.\n`)
+    const { code, message } = config.error
+    const fix =
+      code === 'server/bad-option'
+        ? 'thingwall start --help lists the options'
+        : 'thingwall config check FILE tells everything that is wrong'
+    process.stderr.write(`${message}\n  code: ${code}\n  fix: ${fix}.\n`)
     return 2
   }
   const told = new AbortController()
