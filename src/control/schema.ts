@@ -37,6 +37,7 @@ export const devicePath = Type.Object({ id: Type.String({ minLength: 1, maxLengt
 export const authentication = Type.Union(
   [
     Type.Object({ type: Type.Literal('certificateAuthority') }, closed),
+    Type.Object({ type: Type.Literal('sas') }, closed),
     Type.Object({ type: Type.Literal('selfSigned'), primaryThumbprint: textOrNull, secondaryThumbprint: textOrNull }, closed),
   ],
   { title: 'Authentication' },
@@ -47,7 +48,7 @@ const thumbprintText = Type.Optional(Type.Union([Type.String({ maxLength: 200 })
 /** How a device is to prove itself, as operators give it: thumbprints with or without colons. */
 export const authenticationInput = Type.Object(
   {
-    type: Type.Union([Type.Literal('certificateAuthority'), Type.Literal('selfSigned')]),
+    type: Type.Union([Type.Literal('certificateAuthority'), Type.Literal('selfSigned'), Type.Literal('sas')]),
     primaryThumbprint: thumbprintText,
     secondaryThumbprint: thumbprintText,
   },

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { Static } from 'typebox'
-import { type DeviceId, type Instant, instant, isoTime } from '#base'
+import { type DeviceId, type Instant, type Secret, instant, isoTime } from '#base'
 import type { CloseReceipt } from '#bus'
 import type { Device } from '#hub'
 import type { JsonFact } from '#journal'
@@ -55,11 +55,17 @@ export function receiptView({ closed, of, elapsedMs, transports }: CloseReceipt)
   return { closed, of, elapsedMs, transports: { ...transports } }
 }
 
-/** Where `id` connects: what goes into the settings of a stock SDK. */
-export function endpointFor(config: ControlConfig, listeners: readonly ListenerState[], id: DeviceId): Static<typeof endpoint> {
+/** Where `id` connects: what goes into the settings of a stock SDK. With `key`, the string holds it: for the one answer that may say it. */
+export function endpointFor(
+  config: ControlConfig,
+  listeners: readonly ListenerState[],
+  id: DeviceId,
+  key?: Secret,
+): Static<typeof endpoint> {
   const host = config.hostNames[0] ?? 'localhost'
   const port = (name: string) => listeners.find((one) => one.name === name)?.port ?? 0
-  const connectionString = `HostName=${host};DeviceId=${id};x509=true`
+  const proof = key === undefined ? 'x509=true' : `SharedAccessKey=${key.use((bytes) => bytes.toString('base64'))}`
+  const connectionString = `HostName=${host};DeviceId=${id};${proof}`
   return { host, mqttPort: port('mqtt'), httpsPort: port('https'), connectionString }
 }
 

@@ -16,6 +16,7 @@ export type DeviceQuery = {
 export class DeviceIndex {
   readonly #devices = new Map<string, Device>()
   readonly #byThumbprint = new Map<string, readonly DeviceId[]>()
+  readonly #sealedKeys = new Map<DeviceId, Buffer>()
   #sorted: string[] = []
   #stale = false
 
@@ -53,7 +54,23 @@ export class DeviceIndex {
     if (device === undefined) return
     this.#dropThumbprints(device)
     this.#devices.delete(id)
+    this.#sealedKeys.delete(id)
     if (!this.#stale) this.#sorted.splice(this.#position(id), 1)
+  }
+
+  /** Keeps the sealed keys of a device, until it is removed or {@link DeviceIndex.forgetKeys} is told. */
+  keep(id: DeviceId, sealed: Buffer): void {
+    this.#sealedKeys.set(id, sealed)
+  }
+
+  /** The sealed keys of a device. */
+  sealedKeys(id: DeviceId): Buffer | undefined {
+    return this.#sealedKeys.get(id)
+  }
+
+  /** The device has no keys any more. */
+  forgetKeys(id: DeviceId): void {
+    this.#sealedKeys.delete(id)
   }
 
   /** Devices in the order of their ids, and the id to go on after; `total` counts all that match. */

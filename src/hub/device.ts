@@ -4,6 +4,8 @@ import type { Row } from '#store'
 /** How a device proves itself. Thumbprints are SHA-256 of the certificate: 64 lower-case hex digits. */
 export type Authentication =
   | { readonly type: 'certificateAuthority' }
+  /** Shared keys, kept sealed beside the device: only while a migration lasts (docs/authentication.md). */
+  | { readonly type: 'sas' }
   | { readonly type: 'selfSigned'; readonly primaryThumbprint: string | null; readonly secondaryThumbprint: string | null }
 
 /** Whether a device may connect. */
@@ -48,7 +50,7 @@ export function parseThumbprint(text: string): Result<string> {
 
 /** Authentication as it comes from outside: thumbprints are text that nobody has read yet. */
 export type AuthenticationText = {
-  readonly type: 'certificateAuthority' | 'selfSigned'
+  readonly type: 'certificateAuthority' | 'selfSigned' | 'sas'
   readonly primaryThumbprint?: string | null | undefined
   readonly secondaryThumbprint?: string | null | undefined
 }
@@ -60,9 +62,9 @@ export function parseAuthentication(text: AuthenticationText): Result<Authentica
   const secondary = optionalThumbprint(text.secondaryThumbprint)
   if (!secondary.ok) return secondary
   const none = primary.value === null && secondary.value === null
-  if (text.type === 'certificateAuthority') {
-    if (!none) return refuse('hub/thumbprint-unexpected', 'A device that a certificate authority vouches for has no thumbprint.')
-    return ok({ type: 'certificateAuthority' })
+  if (text.type !== 'selfSigned') {
+    if (!none) return refuse('hub/thumbprint-unexpected', 'Only a device with a self-signed certificate has thumbprints.')
+    return ok({ type: text.type })
   }
   if (none) return refuse('hub/thumbprint-missing', 'A self-signed device needs at least one thumbprint.')
   return ok({ type: 'selfSigned', primaryThumbprint: primary.value, secondaryThumbprint: secondary.value })
@@ -74,7 +76,7 @@ function optionalThumbprint(text: string | null | undefined): Result<string | nu
 
 /** The thumbprints that a device accepts. */
 export function thumbprintsOf(authentication: Authentication): readonly string[] {
-  if (authentication.type === 'certificateAuthority') return []
+  if (authentication.type !== 'selfSigned') return []
   return [authentication.primaryThumbprint, authentication.secondaryThumbprint].filter((print) => print !== null)
 }
 
@@ -96,9 +98,17 @@ export function deviceOf(row: Row): Device {
 }
 
 function authenticationOf(row: Row): Authentication {
+  // Written as a self-signed device without thumbprints, which a release that knows no keys lets nobody be.
+  if (row['sealed_keys'] !== null && row['sealed_keys'] !== undefined) return { type: 'sas' }
   if (text(row, 'auth_type') !== 'selfSigned') return { type: 'certificateAuthority' }
   const primaryThumbprint = optional(row, 'primary_thumbprint')
   return { type: 'selfSigned', primaryThumbprint, secondaryThumbprint: optional(row, 'secondary_thumbprint') }
+}
+
+/** The sealed keys of a row, if the device has some. */
+export function sealedKeysOf(row: Row): Buffer | undefined {
+  const sealed = row['sealed_keys']
+  return sealed instanceof Uint8Array ? Buffer.from(sealed) : undefined
 }
 
 function text(row: Row, column: string): string {

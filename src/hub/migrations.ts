@@ -19,4 +19,9 @@ export const hubMigrations: readonly Migration[] = [
       ) WITHOUT ROWID;
     `,
   },
+  {
+    // Two symmetric keys, sealed by the vault. NULL for every device that has a certificate.
+    name: 'hub/002-sealed-keys',
+    sql: 'ALTER TABLE devices ADD COLUMN sealed_keys BLOB;',
+  },
 ]

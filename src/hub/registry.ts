@@ -1,9 +1,10 @@
 import type { CloseReceipt } from '#bus'
 import { type Clock, type DeviceId, type Grant, type Random, type Result, limits, ok, refuse } from '#base'
 import type { Statement, Store } from '#store'
-import { type Device, type DevicePatch, type DeviceSpec, deviceOf, maxStatusReasonLength, thumbprintsOf } from './device.ts'
+import { type Device, type DevicePatch, type DeviceSpec, deviceOf, maxStatusReasonLength, sealedKeysOf, thumbprintsOf } from './device.ts'
 import { DeviceIndex, type DeviceQuery } from './device-index.ts'
 import type { AuditedCommit, DeviceChange, DeviceChanged, Tell } from './ports.ts'
+import { type SharedKeyPorts, type SharedKeys, makeSharedKeys, mayShareKeys, openSharedKeys } from './shared-keys.ts'
 
 /*
  * Theory of operation.
@@ -14,6 +15,9 @@ import type { AuditedCommit, DeviceChange, DeviceChanged, Tell } from './ports.t
 /** Begins the ids of the hub's own probes, which are not in the registry; nobody can register one. */
 export const reservedPrefix = 'thingwall-'
 
+/** Nor ids that begin so: identities of other authentication methods do, and must never be taken for a device's (edge.md 1.5). */
+export const reservedPrefixes: readonly string[] = [reservedPrefix, 'sat:', 'x509:', 'custom:']
+
 /** What the registry asks of others. `tell` writes to the journal, `changed` ends live sessions. */
 export type RegistryPorts = {
   readonly store: Store
@@ -22,6 +26,8 @@ export type RegistryPorts = {
   readonly commit: AuditedCommit
   readonly tell: Tell
   readonly changed: DeviceChanged
+  /** Undefined: no device is given shared keys, and those that have some do not connect. */
+  readonly sharedKeys?: SharedKeyPorts | undefined
 }
 
 /** A changed device, and what became of its sessions when the change ended them. */
@@ -32,6 +38,8 @@ export interface Registry {
   readonly count: number
   find(id: string): Device | undefined
   withThumbprint(sha256Hex: string): readonly DeviceId[]
+  /** The keys of a device that has shared ones, opened. */
+  sharedKeys(id: DeviceId): SharedKeys | undefined
   /** All devices, in no order. */
   all(): Iterable<Device>
   /** A page of devices in the order of their ids. `next` is the `after` of the page that follows; `total` counts all that match. */
@@ -51,7 +59,12 @@ export interface Registry {
 export async function openRegistry(ports: RegistryPorts, signal: AbortSignal): Promise<Registry> {
   signal.throwIfAborted()
   const index = new DeviceIndex()
-  index.put((await ports.store.query('SELECT * FROM devices')).map(deviceOf))
+  const rows = await ports.store.query('SELECT * FROM devices')
+  index.put(rows.map(deviceOf))
+  for (const row of rows) {
+    const sealed = sealedKeysOf(row)
+    if (sealed !== undefined) index.keep(deviceOf(row).id, sealed)
+  }
   return {
     get count() {
       return index.count
@@ -59,6 +72,12 @@ export async function openRegistry(ports: RegistryPorts, signal: AbortSignal): P
     find: (id) => index.find(id),
     withThumbprint: (print) => index.withThumbprint(print),
     all: () => index.all(),
+    sharedKeys(id) {
+      const device = index.find(id)
+      const sealed = index.sealedKeys(id)
+      if (device === undefined || sealed === undefined || ports.sharedKeys === undefined) return undefined
+      return openSharedKeys(id, device.generationId, ports.sharedKeys, sealed)
+    },
     list: (_grant, query) => index.list({ ...query, limit: Math.min(Math.max(1, query.limit), limits.devicesPerRequest) }),
     add: (grant, specs) => addDevices(ports, index, grant, specs),
     update: (grant, id, patch, etag) => updateDevice(ports, index, grant, { id, patch, etag }),
@@ -77,12 +96,16 @@ async function addDevices(
     return refuse('hub/too-many-devices', `At most ${limits.devicesPerRequest} devices can be added at once.`)
   const seen = new Set<string>()
   for (const { id } of specs) {
-    if (id.startsWith(reservedPrefix))
-      return refuse('hub/reserved-id', `Device ids that begin with ${reservedPrefix} belong to the hub itself.`)
+    const reserved = reservedPrefixes.find((prefix) => id.startsWith(prefix))
+    if (reserved !== undefined) return refuse('hub/reserved-id', `Device ids that begin with ${reserved} are not for devices.`)
     if (seen.has(id)) return refuse('hub/device-twice', `Device ${id} stands in this request twice.`)
     if (index.find(id) !== undefined) return exists(id)
     seen.add(id)
   }
+  const shared = specs.some(({ authentication }) => authentication.type === 'sas')
+    ? mayShareKeys(ports.sharedKeys, ports.clock)
+    : ok(undefined)
+  if (!shared.ok) return shared
   const now = ports.clock.now()
   const devices = specs.map(({ id, authentication }): Device => {
     const device = { id, generationId: generationId(ports), etag: etagOf(ports), status: 'enabled', statusReason: null } as const
@@ -93,9 +116,18 @@ async function addDevices(
     resource: `device:${device.id}`,
     detail: { authentication: device.authentication.type, thumbprints: thumbprintsOf(device.authentication).join(' ') },
   }))
-  const outcome = await ports.commit(grant, entries, devices.map(insertion))
+  const sealed = new Map<DeviceId, Buffer>()
+  for (const { id, generationId: generation, authentication } of devices)
+    if (authentication.type === 'sas' && shared.value !== undefined) {
+      const made = makeSharedKeys(id, generation, shared.value, ports.random)
+      for (const key of [made.keys.primary, made.keys.secondary]) key[Symbol.dispose]()
+      sealed.set(id, made.sealed)
+    }
+  const statements = devices.map((device) => insertion(device, sealed.get(device.id) ?? null))
+  const outcome = await ports.commit(grant, entries, statements)
   if (!outcome.ok) return exists(specs.find(({ id }) => index.find(id) !== undefined)?.id ?? specs[0]?.id ?? '')
   index.put(devices)
+  for (const [id, keys] of sealed) index.keep(id, keys)
   for (const { id } of devices) ports.tell({ kind: 'device-created', time: now, device: id, actor: actorOf(grant) })
   return ok(devices)
 }
@@ -113,6 +145,9 @@ async function updateDevice(
   const before = index.find(id)
   if (before === undefined) return notFound(id)
   if (etag !== undefined && etag !== before.etag) return etagDiffers(id)
+  // Keys are shown once, when a device is made; the way of a migration leads from keys to a certificate.
+  if (patch.authentication?.type === 'sas' && before.authentication.type !== 'sas')
+    return refuse('hub/sas-at-creation', 'Only a new device can be given shared keys.')
   const device: Device = Object.freeze({
     ...before,
     status: patch.status ?? before.status,
@@ -125,6 +160,7 @@ async function updateDevice(
   const outcome = await ports.commit(grant, entry, [replacement(device, before.etag)])
   if (!outcome.ok) return index.find(id) === undefined ? notFound(id) : etagDiffers(id)
   index.put([device])
+  if (device.authentication.type !== 'sas') index.forgetKeys(id)
   const change = sessionsEndFor(before, device)
   ports.tell({ kind: 'device-changed', time: device.updatedAt, device: id, actor: actorOf(grant), changes: changesOf(patch, device) })
   return ok({ device, receipt: change === undefined ? null : await ports.changed(id, change) })
@@ -175,20 +211,21 @@ function auditDetail(device: Device): Readonly<Record<string, string | null>> {
   return { status, statusReason, authentication: authentication.type, thumbprints: thumbprintsOf(authentication).join(' ') }
 }
 
-function insertion(device: Device): Statement {
+function insertion(device: Device, sealedKeys: Buffer | null): Statement {
   return {
     sql: `INSERT INTO devices
-      (status, status_reason, auth_type, primary_thumbprint, secondary_thumbprint, etag, updated_at, id, generation_id, created_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    args: [...changeable(device), device.id, device.generationId, device.createdAt],
+      (status, status_reason, auth_type, primary_thumbprint, secondary_thumbprint, etag, updated_at, id, generation_id, created_at,
+       sealed_keys)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    args: [...changeable(device), device.id, device.generationId, device.createdAt, sealedKeys],
   }
 }
 
 function replacement(device: Device, etag: string): Statement {
   return {
     sql: `UPDATE devices SET status = ?, status_reason = ?, auth_type = ?, primary_thumbprint = ?, secondary_thumbprint = ?,
-      etag = ?, updated_at = ? WHERE id = ? AND etag = ?`,
-    args: [...changeable(device), device.id, etag],
+      etag = ?, updated_at = ?, sealed_keys = CASE WHEN ? THEN sealed_keys END WHERE id = ? AND etag = ?`,
+    args: [...changeable(device), device.authentication.type === 'sas' ? 1 : 0, device.id, etag],
     expect: 1,
   }
 }
@@ -196,7 +233,9 @@ function replacement(device: Device, etag: string): Statement {
 function changeable({ status, statusReason, authentication, etag, updatedAt }: Device): Statement['args'] {
   const [primary, secondary] =
     authentication.type === 'selfSigned' ? [authentication.primaryThumbprint, authentication.secondaryThumbprint] : [null, null]
-  return [status, statusReason, authentication.type, primary, secondary, etag, updatedAt]
+  // The table was made when there were two types; keys beside a self-signed device without thumbprints are the third.
+  const type = authentication.type === 'sas' ? 'selfSigned' : authentication.type
+  return [status, statusReason, type, primary, secondary, etag, updatedAt]
 }
 
 /** Decimal, as IoT Hub's clients expect, and not repeated when a name is used again: the time and 32 random bits. */

@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto'
-import { systemGrant } from '#access'
-import { type Clock, type DeviceId, type Random, instant } from '#base'
+import { deviceSubject, systemGrant } from '#access'
+import { type Clock, type DeviceId, type Random, type Secret, instant } from '#base'
+import { defaultListenerLimits } from '#gateway'
 import type { GuardPorts, IssuedCertificate, Listener, ProbeIdentity } from '#guard'
+import type { Authentication } from '#hub'
 import { encodeFact, encodeTelemetry } from '#journal'
 import { decodePemAll } from './pem-list.ts'
 import type { Rooms } from './rooms.io.ts'
@@ -28,6 +30,12 @@ export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
   const { pki, hub, vault, gateway, journal, store, bus, broker } = rooms
   using digestKey = vault.dataKey('digests of the guard')
   const hmacKey = digestKey.use((bytes) => Buffer.from(bytes))
+  const keyDigest = (key: Secret) => key.use((bytes) => createHmac('sha256', hmacKey).update(bytes).digest('hex'))
+  const credentialOf = (id: DeviceId, authentication: Authentication) => {
+    if (authentication.type !== 'sas') return authentication
+    const keys = hub.devices.sharedKeys(id)
+    return { type: 'symmetricKey', keyDigests: keys === undefined ? [] : [keyDigest(keys.primary), keyDigest(keys.secondary)] } as const
+  }
   const issue = async (device: DeviceId): Promise<ProbeIdentity> => {
     const issued = await pki.issueDevice(systemGrant('certificate.issue', `device:${device}`), {
       deviceId: device,
@@ -87,7 +95,8 @@ export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
     crl: async () => null,
     trust: async () => ({ bundleVersions: 1, devicesOnCurrent: null, devicesTwoBehind: 0 }),
     *devices() {
-      for (const { id, status, authentication } of hub.devices.all()) yield { id, enabled: status === 'enabled', authentication }
+      for (const { id, status, authentication } of hub.devices.all())
+        yield { id, enabled: status === 'enabled', authentication: credentialOf(id, authentication) }
     },
     connections: () => gateway.connections().filter((connection) => connection.device !== probeDevice && connection.device !== drillDevice),
     digest: (material) => createHmac('sha256', hmacKey).update(material).digest('hex'),
@@ -109,29 +118,29 @@ export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
         const link = {
           id: 'guard',
           writable: true,
-          deliver: (message: { readonly payload: Buffer }, _qos: 0 | 1, packetId: number) => {
+          deliver: (message: { readonly payload: Buffer }, _qos: 0 | 1 | 2, packetId: number) => {
             heard(message.payload)
-            if (packetId !== 0) queueMicrotask(() => session.acknowledge(packetId))
+            if (packetId !== 0) queueMicrotask(() => session.outgoing.acknowledge(packetId))
+            return true
           },
+          release: () => {},
           takenOver: () => {},
+          stuck: () => {},
         }
         const { session } = broker.attach({
-          owner: device,
-          clientId: '\0guard',
+          subject: deviceSubject(device, '\0guard'),
           cleanStart: true,
           expirySeconds: 0,
-          receiveMaximum: 16,
+          limits: { ...defaultListenerLimits, queueMessages: 16 },
+          mqttVersion: 5,
+          will: undefined,
           link,
         })
         broker.start(session, link, 16)
-        broker.subscribe(session, {
-          filter: `devices/${device}/messages/events/#`,
-          qos: 1,
-          noLocal: false,
-          retainAsPublished: false,
-          retainHandling: 2,
-        })
-        return () => broker.detach(session, link, clock.monotonic())
+        const filter = `devices/${device}/messages/events/#`
+        const options = { qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 2, identifier: undefined } as const
+        broker.subscribe(session, [{ filter, ...options }])
+        return () => broker.detach(session, link, 'discard')
       },
     },
     canary: {

@@ -8,6 +8,12 @@ import { zip } from '../lib/zip.ts'
 import { Badge, Empty, Facts, Panel, ProblemNote } from '../ui/parts.tsx'
 import { useNow } from '../ui/time.tsx'
 
+const noCertificateWords = {
+  certificateAuthority: 'No certificate was issued yet.',
+  selfSigned: 'It brings a certificate of its own.',
+  sas: 'It has shared keys, and no certificate.',
+} as const
+
 /** A leaf is renewed when two thirds of its life are over. */
 const renewAt = 2 / 3
 
@@ -74,9 +80,7 @@ export function CertificatePanel({ detail }: { readonly detail: DeviceDetail }) 
   return (
     <Panel title="Certificate" aside={current === undefined ? undefined : verdict(current, now)}>
       {current === undefined ? (
-        <Empty
-          title={device.authentication.type === 'selfSigned' ? 'It brings a certificate of its own.' : 'No certificate was issued yet.'}
-        />
+        <Empty title={noCertificateWords[device.authentication.type]} />
       ) : (
         <>
           <LifeBar certificate={current} now={now} />

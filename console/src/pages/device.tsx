@@ -15,6 +15,7 @@ const refreshMs = 3000
 
 function authenticationText(device: Device): string {
   if (device.authentication.type === 'certificateAuthority') return "certificate of this hub's CA"
+  if (device.authentication.type === 'sas') return 'shared keys, for a migration'
   return device.authentication.secondaryThumbprint === null ? 'thumbprint of its own certificate' : 'thumbprints of two certificates'
 }
 

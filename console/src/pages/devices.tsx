@@ -11,8 +11,10 @@ import { useNow } from '../ui/time.tsx'
 const pageSize = 50
 const soonMs = 7 * 86_400_000
 const refreshMs = 5000
+const authenticationWords = { certificateAuthority: 'issued by the hub', selfSigned: 'thumbprint', sas: 'shared keys' } as const
 
 function Expiry({ row, now }: { readonly row: DeviceRow; readonly now: number }) {
+  if (row.authentication.type === 'sas') return <span className="quiet">shared keys</span>
   if (row.authentication.type === 'selfSigned') return <span className="quiet">own certificate</span>
   if (row.certificate === null) return <span className="quiet">none issued here</span>
   const left = toMs(row.certificate.notAfter) - now
@@ -37,7 +39,7 @@ function Rows({ rows }: { readonly rows: readonly DeviceRow[] }) {
         <Dot on={row.connected}>{row.connected ? 'connected' : 'not connected'}</Dot>
       </td>
       <td>{row.status === 'enabled' ? <span className="quiet">enabled</span> : <Badge tone="warn">disabled</Badge>}</td>
-      <td className="wide-only">{row.authentication.type === 'selfSigned' ? 'thumbprint' : 'issued by the hub'}</td>
+      <td className="wide-only">{authenticationWords[row.authentication.type]}</td>
       <td>
         <Expiry row={row} now={now} />
       </td>

@@ -52,8 +52,12 @@ function connectedPiece(connected: boolean | undefined): Piece {
   return connected ? styled('green', 'yes') : 'no'
 }
 
-const proofText = (entry: ApiDevice) =>
-  entry.authentication.type === 'certificateAuthority' ? 'certificate of this hub' : 'own certificate (thumbprint)'
+const authenticationWords: ReadonlyMap<string, string> = new Map([
+  ['certificateAuthority', 'certificate of this hub'],
+  ['selfSigned', 'own certificate (thumbprint)'],
+  ['sas', 'shared keys (SAS)'],
+])
+const proofText = (entry: ApiDevice) => authenticationWords.get(entry.authentication.type) ?? entry.authentication.type
 
 const detail = object({
   device,

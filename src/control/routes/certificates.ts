@@ -64,8 +64,8 @@ export function certificateRoutes({ ports }: Parts): readonly Route[] {
         const found = find(call.params.id)
         if (!found.ok) return found
         const { id, authentication } = found.value
-        if (authentication.type === 'selfSigned')
-          return refuse('control/issue-self-signed', 'A device that brings its own certificate gets none from us.')
+        if (authentication.type !== 'certificateAuthority')
+          return refuse('control/issue-self-signed', 'A device that proves itself in another way gets no certificate from us.')
         const { csr } = call.body
         const grant = call.grant('certificate.issue')
         const issued = await issueAll(ports, grant, [csr === undefined ? { deviceId: id, generate: true } : { deviceId: id, csr }])
@@ -82,7 +82,7 @@ export function certificateRoutes({ ports }: Parts): readonly Route[] {
       method: 'POST',
       path: '/api/v1/devices/{id}/revoke',
       summary:
-        'Revokes every certificate of a device, ends its sessions, and says how many and how fast. A device that brings its own certificate is disabled.',
+        'Revokes every certificate of a device, ends its sessions, and says how many and how fast. A device that brings its own certificate, or has shared keys, is disabled.',
       access: { grants: ['certificate.issue', 'session.close', 'device.write'] },
       resource: named,
       params: devicePath,
@@ -98,8 +98,8 @@ export function certificateRoutes({ ports }: Parts): readonly Route[] {
         const { id, authentication } = found.value
         const words = call.body.reason ?? ''
         const grant = call.grant('session.close')
-        if (authentication.type === 'selfSigned') {
-          // Nobody can revoke a certificate that somebody else signed; what can be taken is the right to come in with it.
+        if (authentication.type !== 'certificateAuthority') {
+          // Nobody can revoke a certificate that somebody else signed, nor a key; what can be taken is the right to come in with it.
           const disabled = await devices.update(call.grant('device.write'), id, {
             status: 'disabled',
             statusReason: `revoked ${words}`.trim(),
@@ -111,7 +111,7 @@ export function certificateRoutes({ ports }: Parts): readonly Route[] {
             device: id,
             actor: actorOf(grant),
             reason: words,
-            thumbprint: authentication.primaryThumbprint,
+            thumbprint: authentication.type === 'selfSigned' ? authentication.primaryThumbprint : null,
           })
           const receipt = disabled.value.receipt ?? (await ports.bus.closeSessions({ device: id, reason: 'revoked' }))
           await keepReceipt(ports, grant, id, 'revoked', receipt)

@@ -103,7 +103,7 @@ export function deviceRoutes({ config, ports }: Parts): readonly Route[] {
       access: { grants: ['device.write'], sometimes: ['certificate.issue'] },
       resource: () => 'devices',
       body: deviceInput,
-      answer: { status: 201, is: added, description: 'Added. A private key is in this answer only.' },
+      answer: { status: 201, is: added, description: 'Added. A private or shared key is in this answer only.' },
       async handle(call) {
         const { csr } = call.body
         const id = parseDeviceId(call.body.id)
@@ -112,7 +112,7 @@ export function deviceRoutes({ config, ports }: Parts): readonly Route[] {
         if (!authentication.ok) return authentication
         const ours = authentication.value.type === 'certificateAuthority'
         if (!ours && (csr !== undefined || call.body.issue === true))
-          return refuse('control/issue-self-signed', 'A device that brings its own certificate gets none from us.')
+          return refuse('control/issue-self-signed', 'A device that proves itself in another way gets no certificate from us.')
         if (devices.find(id.value) !== undefined) return refuse('hub/device-exists', `Device ${id.value} exists already.`)
         const grant = ours && call.body.issue !== false ? call.ask('certificate.issue') : undefined
         if (grant !== undefined && !grant.ok) return grant
@@ -123,12 +123,13 @@ export function deviceRoutes({ config, ports }: Parts): readonly Route[] {
         const [first] = outcome.value
         if (first === undefined) throw new Error('bug: a device was added and is not there')
         call.setHeader('etag', `"${first.device.etag}"`)
+        const keys = authentication.value.type === 'sas' ? devices.sharedKeys(id.value) : undefined
         return ok({
           device: deviceView(first.device),
           ...(first.handed === undefined ? {} : { certificatePem: first.handed.certificatePem }),
           ...(first.handed?.privateKeyPem === undefined ? {} : { privateKeyPem: first.handed.privateKeyPem }),
           rootPem: ports.pki.rootPem,
-          connection: endpointFor(config, ports.listeners(), id.value),
+          connection: endpointFor(config, ports.listeners(), id.value, keys?.primary),
         })
       },
     }),
