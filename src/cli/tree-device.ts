@@ -34,6 +34,13 @@ export const deviceCommands: readonly CommandSpec[] = [
           { flag: '--csr', takes: 'FILE', help: 'certificate signing request (PEM) for a key that the device has' },
           thumbprint,
           {
+            flag: '--auth',
+            takes: 'METHOD',
+            choices: ['x509', 'sas'],
+            help: 'how it proves itself; sas prints a connection string once, and works only while the settings allow it',
+            default: 'x509',
+          },
+          {
             flag: '--sdk',
             takes: 'SDK',
             repeat: true,

@@ -21,6 +21,8 @@ export const deviceAdd: Run = async (context, given) => {
       undefined,
       'name one device, or give --count with --prefix, or --csv.',
     )
+  if (many && text(given, '--auth') === 'sas')
+    return stop(exit.usage, '--auth sas adds one device at a time.', 'its connection string is printed once.', 'name one device.')
   if (many) return addMany(context, given)
   if (name === '') return stop(exit.usage, 'No device was named.', undefined, 'for example: thingwall device add pump-1')
   const id = parseDeviceId(name)
@@ -57,6 +59,13 @@ async function addOne(context: Context, given: Given, name: string) {
     return done
   }
   context.terminal.say([styled('green', 'added '), styled('bold', name)])
+  if (text(given, '--auth') === 'sas') {
+    context.terminal.say('  This connection string holds the key of the device. It is shown now and never again.')
+    context.terminal.say('  Shared keys are for a migration: give the device a certificate before the end date in the settings of the hub.')
+    context.terminal.say('')
+    await context.terminal.print(connection.connectionString ?? '')
+    return done
+  }
   for (const [what, path] of Object.entries(files)) if (path !== undefined) context.terminal.say(`  ${what.padEnd(12)} ${path}`)
   const wanted = texts(given, '--sdk')
   const shown = wanted.length > 0 ? wanted : ['node', 'mosquitto']
@@ -79,6 +88,16 @@ type Proof = { readonly body: Readonly<Record<string, unknown>>; readonly writes
 function readProof(given: Given): Result<Proof, Problem> {
   const csr = text(given, '--csr')
   const thumbprints = texts(given, '--thumbprint')
+  if (text(given, '--auth') === 'sas') {
+    if (csr !== undefined || thumbprints.length > 0)
+      return stop(
+        exit.usage,
+        '--auth sas goes with neither --csr nor --thumbprint.',
+        'such a device has shared keys and no certificate.',
+        'leave them out, or leave out --auth sas.',
+      )
+    return ok({ body: { authentication: { type: 'sas' }, issue: false }, writes: () => [] })
+  }
   if (csr !== undefined && thumbprints.length > 0)
     return stop(
       exit.usage,
