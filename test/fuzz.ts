@@ -1,18 +1,19 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { type Profiler, Session } from 'node:inspector'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pathToFileURL } from 'node:url'
 import { SeededRandom } from './seeded-random.ts'
-import { root } from './sources.ts'
+import { files, root } from './sources.ts'
 
 /*
  * Fuzzing, two ways. The suite replays a corpus and a few thousand seeded mutations of it: the same bytes every time, in a second.
  * `node test/fuzz.ts wire/mqtt --seconds 60` searches: V8 reports which blocks of our sources an input reached, and an input that
- * reached something new is kept in the folder's corpus, from which further inputs are bred.
+ * reached something new is kept in the folder's corpus, from which further inputs are bred. A search that stands still on one input is
+ * ended by a watchdog, which prints the input; one whose memory grows fails.
  */
 
-/** What is fuzzed: may return whatever it likes, and fails by throwing (or by never returning). */
-export type Target = (bytes: Buffer) => void
+/** What is fuzzed: fails by throwing, by rejecting, or by never coming back. */
+export type Target = (bytes: Buffer) => void | Promise<void>
 
 /** A failure with what is needed to see it again. */
 export class FuzzFailure extends Error {
@@ -74,143 +75,37 @@ export function mutate(input: Buffer, other: Buffer, random: SeededRandom, maxBy
 }
 
 /** Runs the target on every corpus file and on `count` mutations of them. Throws {@link FuzzFailure}. For the suite. */
-export function replay(target: Target, corpus: readonly Buffer[], count: number, seed: number): void {
-  for (const input of corpus) attempt(target, input, seed)
-  const random = new SeededRandom(seed)
-  const pick = () => corpus[random.integer(corpus.length)] ?? Buffer.alloc(0)
-  for (let n = 0; n < count; n++) attempt(target, mutate(pick(), pick(), random), seed)
+export function replay(target: (bytes: Buffer) => void, corpus: readonly Buffer[], count: number, seed: number): void {
+  for (const input of inputs(corpus, count, seed)) {
+    try {
+      target(input)
+    } catch (error) {
+      throw new FuzzFailure(input, seed, error)
+    }
+  }
 }
 
-function attempt(target: Target, input: Buffer, seed: number): void {
+/** The same for a target that takes its time. Rejects with {@link FuzzFailure}. */
+export async function replayAsync(target: Target, corpus: readonly Buffer[], count: number, seed: number): Promise<void> {
+  for (const input of inputs(corpus, count, seed)) await attempt(target, input, seed)
+}
+
+function* inputs(corpus: readonly Buffer[], count: number, seed: number): Iterable<Buffer> {
+  yield* corpus
+  const random = new SeededRandom(seed)
+  const pick = () => corpus[random.integer(corpus.length)] ?? Buffer.alloc(0)
+  for (let n = 0; n < count; n++) yield mutate(pick(), pick(), random)
+}
+
+/** One run. Rejects with {@link FuzzFailure}. */
+export async function attempt(target: Target, input: Buffer, seed: number): Promise<void> {
   try {
-    target(input)
+    const running = target(input)
+    // Most targets are done by now, and a search makes tens of thousands of runs a second.
+    if (running !== undefined) await running
   } catch (error) {
     throw new FuzzFailure(input, seed, error)
   }
-}
-
-/**
- * V8's own counters of which source ran, of files whose address has `part` in it. V8 reports nested ranges and leaves out those that ran
- * as often as what is around them, so the ranges of two runs cannot be compared; painted onto the source's characters, they can.
- */
-class Coverage {
-  readonly #session = new Session()
-  readonly #part: string
-  /** For every script and character: bit 1 reached once, bit 2 twice or more, bit 3 four times or more, and so on. */
-  readonly #seen = new Map<string, Uint8Array>()
-
-  constructor(part: string) {
-    this.#part = part
-    this.#session.connect()
-    this.#session.post('Profiler.enable')
-    this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
-  }
-
-  /** How many characters of source have been reached. */
-  get reached(): number {
-    let sum = 0
-    for (const seen of this.#seen.values()) for (const bits of seen) if (bits > 0) sum += 1
-    return sum
-  }
-
-  /** Whether anything since the last call reached source that none reached before. Remembers nothing. */
-  glimpsedNew(): boolean {
-    return this.#compare((seen, ran) => ran.some((bits, at) => bits > 0 && seen[at] === 0))
-  }
-
-  /** Whether anything since the last call reached source for the first time, or more often by a power of two. Remembers it. */
-  foundNew(): boolean {
-    return this.#compare((seen, ran) => {
-      let news = false
-      for (let at = 0; at < ran.length; at++) {
-        const bits = ran[at] ?? 0
-        const before = seen[at] ?? 0
-        if ((bits & ~before) === 0) continue
-        news = true
-        seen[at] = before | bits
-      }
-      return news
-    })
-  }
-
-  #compare(isNew: (seen: Uint8Array, ran: Uint8Array) => boolean): boolean {
-    let news = false
-    this.#session.post('Profiler.takePreciseCoverage', (error, coverage) => {
-      if (error !== null) throw error
-      for (const { scriptId, url, functions } of coverage.result) {
-        if (!url.includes(this.#part)) continue
-        const ran = paint(functions)
-        let seen = this.#seen.get(scriptId)
-        if (seen === undefined || seen.length < ran.length) {
-          const longer = new Uint8Array(ran.length)
-          longer.set(seen ?? [])
-          this.#seen.set(scriptId, longer)
-          seen = longer
-        }
-        if (isNew(seen, ran)) news = true
-      }
-    })
-    return news
-  }
-}
-
-/** How often each character ran, as a bit. Outer ranges come before the inner ones that correct them. */
-function paint(functions: readonly Profiler.FunctionCoverage[]): Uint8Array {
-  const end = Math.max(0, ...functions.map(({ ranges }) => ranges[0]?.endOffset ?? 0))
-  const ran = new Uint8Array(end)
-  for (const { ranges } of functions) {
-    for (const { startOffset, endOffset, count } of ranges) {
-      ran.fill(count === 0 ? 0 : 1 << Math.min(7, 31 - Math.clz32(count)), startOffset, endOffset)
-    }
-  }
-  return ran
-}
-
-const batchSize = 64
-
-/** What a search came to. */
-export type Search = { readonly runs: number; readonly reached: number; readonly kept: number }
-
-/**
- * Breeds inputs from `corpus` for `seconds`, keeping those that reach new code in files whose address has `part` in it.
- * `keep` is called with each input that is kept. Throws {@link FuzzFailure}.
- */
-export function search(
-  target: Target,
-  corpus: readonly Buffer[],
-  part: string,
-  seconds: number,
-  seed: number,
-  keep: (input: Buffer) => void,
-): Search {
-  const coverage = new Coverage(part)
-  const random = new SeededRandom(seed)
-  const pool = [...corpus]
-  for (const input of pool) attempt(target, input, seed)
-  coverage.foundNew()
-  const pick = () => pool[random.integer(pool.length)] ?? Buffer.alloc(0)
-  const end = performance.now() + seconds * 1000
-  let runs = 0
-  let kept = 0
-  const consider = (input: Buffer) => {
-    attempt(target, input, seed)
-    if (!coverage.foundNew()) return
-    pool.push(input)
-    keep(input)
-    kept += 1
-  }
-  while (performance.now() < end) {
-    const batch = Array.from({ length: batchSize }, () => {
-      // Newer inputs are picked more often: they are where the frontier is.
-      const parent = random.integer(3) === 0 ? (pool[pool.length - 1 - random.integer(Math.min(pool.length, 8) || 1)] ?? pick()) : pick()
-      return mutate(parent, pick(), random)
-    })
-    // Asking V8 what was reached costs as much as some fifty runs, so it is asked once for many, and for each only when there is news.
-    for (const input of batch) attempt(target, input, seed)
-    runs += batch.length
-    if (coverage.glimpsedNew() || random.integer(16) === 0) for (const input of batch) consider(input)
-  }
-  return { runs, reached: coverage.reached, kept }
 }
 
 async function main(): Promise<void> {
@@ -219,33 +114,47 @@ async function main(): Promise<void> {
     options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' }, save: { type: 'boolean', default: false } },
   })
   const room = positionals[0]
-  if (room === undefined) {
+  const found = files('src', /\.fuzz\.ts$/).filter(({ path }) => room === 'all' || dirname(path) === `src/${room}`)
+  if (room === undefined || found.length === 0) {
     console.error(
-      'Usage: node test/fuzz.ts ROOM [--seconds 60] [--seed N] [--save]\n  ROOM is a folder of src with a *.fuzz.ts, such as wire/mqtt.',
+      'Usage: node test/fuzz.ts ROOM [--seconds 60] [--seed N] [--save]\n  ROOM is a folder of src with a *.fuzz.ts, such as wire/mqtt, or all.',
     )
-    console.error('  --save keeps the inputs that reached new code in the corpus.')
+    console.error('  --seconds is for each target; --save keeps the inputs that reached new code in the corpus.')
     process.exit(2)
   }
   const seed = Number(values.seed ?? Date.now() % 0x7fffffff)
-  const folder = `${root}src/${room}`
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.fuzz.ts'))) {
-    const loaded: unknown = await import(pathToFileURL(`${folder}/${file}`).href)
-    if (!hasTarget(loaded)) throw new Error(`${file} exports no function target`)
-    const corpusFolder = `${folder}/corpus`
-    console.log(`${room}/${file}: ${values.seconds} s, seed ${seed}`)
-    let saved = 0
-    const keep = (input: Buffer) => {
-      if (!values.save) return
-      mkdirSync(corpusFolder, { recursive: true })
-      writeFileSync(`${corpusFolder}/found-${seed}-${String(saved++).padStart(4, '0')}`, input)
-    }
-    const { runs, reached, kept } = search(loaded.target, readCorpus(corpusFolder), `/src/${room}/`, Number(values.seconds), seed, keep)
-    console.log(`${runs} runs, ${reached} characters of source reached, ${kept} inputs reached something new`)
+  for (const { path } of found) await searchFile(path, Number(values.seconds), seed, values.save)
+}
+
+/** A target's corpus: `corpus/` beside it, or `corpus-x/` beside `x.fuzz.ts` where the folder has several. */
+export function corpusOf(path: string): string {
+  const own = `${root}${path.replace(/([^/]+)\.fuzz\.ts$/, 'corpus-$1')}`
+  return readCorpus(own).length > 0 ? own : `${root}${dirname(path)}/corpus`
+}
+
+async function searchFile(path: string, seconds: number, seed: number, save: boolean): Promise<void> {
+  const { search } = await import('./fuzz-search.ts')
+  const loaded: unknown = await import(pathToFileURL(`${root}${path}`).href)
+  if (!hasTarget(loaded)) throw new Error(`${path} exports no function target`)
+  const corpusFolder = corpusOf(path)
+  console.log(`${path}: ${seconds} s, seed ${seed}`)
+  let saved = 0
+  const keep = (input: Buffer) => {
+    if (!save) return
+    mkdirSync(corpusFolder, { recursive: true })
+    writeFileSync(`${corpusFolder}/found-${seed}-${String(saved++).padStart(4, '0')}`, input)
   }
+  const given =
+    'seeds' in loaded && Array.isArray(loaded.seeds) ? loaded.seeds.filter((seed_): seed_ is Buffer => Buffer.isBuffer(seed_)) : []
+  const corpus = [...readCorpus(corpusFolder), ...given]
+  const { runs, reached, kept, earlyMiB, lateMiB } = await search(loaded.target, corpus, `/${dirname(path)}/`, seconds, seed, keep)
+  console.log(`  ${runs} runs, ${reached} characters of source reached, ${kept} inputs reached something new`)
+  console.log(`  memory ${earlyMiB.toFixed(1)} MiB after a quarter of the time, ${lateMiB.toFixed(1)} MiB at the end`)
 }
 
 function hasTarget(loaded: unknown): loaded is { readonly target: Target } {
   return typeof loaded === 'object' && loaded !== null && 'target' in loaded && typeof loaded.target === 'function'
 }
 
-if (import.meta.main) await main()
+// Not awaited: what it imports imports this file, which must be through by then.
+if (import.meta.main) void main()
