@@ -265,8 +265,8 @@ export const session: Chapter = {
     A receives ~/0 3
     B publishes ~/2 1 qos=2
     B publishes ~/2 2 qos=2
-    A receives ~/2 1 qos=2
-    A receives ~/2 2 qos=2`,
+    A < PUBLISH ~/2 1 qos=2 id=?one
+    A < PUBLISH ~/2 2 qos=2 id=!?one`,
 
   'MQTT-3.6.1-1': `
     # PUBREL with other flags closes the connection
