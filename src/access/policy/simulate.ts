@@ -1,4 +1,5 @@
 import { type DeviceId, type Result, type Subject, ok, parseDeviceId } from '#base'
+import { identityOf } from '../authentication/identity.ts'
 import { type Decision, explain } from './decision.ts'
 import type { PolicyDocument, PolicyTest, TestIdentity } from './model.ts'
 import type { PolicySet } from './policy-set.ts'
@@ -27,9 +28,9 @@ export function testsOf(documents: readonly PolicyDocument[]): readonly PolicyTe
 
 const nobody: Subject = { identity: anyId('nobody'), username: '', clientId: '', attributes: {} }
 
-/** The subject that a test or a question speaks of. Refuses what no identity can be called, as `parseDeviceId` does. */
+/** The subject that a test or a question speaks of. Refuses what no device can be called, as `parseDeviceId` does. */
 export function subjectOf({ method, username, clientId, attributes }: TestIdentity): Result<Subject> {
-  const identity = parseDeviceId(method === 'device' ? username : `${method}:${username}`)
+  const identity = method === 'device' ? parseDeviceId(username) : ok(identityOf(`${method}:`, username))
   if (!identity.ok) return identity
   return ok({ identity: identity.value, username, clientId, attributes: Object.fromEntries(attributes) })
 }
