@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism, homedir, hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type Result, fail, ok, refuse } from '#base'
+import { type AuthenticationConfig, authenticationConfig } from './authentication-config.ts'
 import { type HubLimits, hubLimits } from './hub-limits.ts'
 import { startOptions } from './options.ts'
 import type { Settings } from './settings-schema.ts'
@@ -30,6 +31,8 @@ export type ServerConfig = {
   readonly limits: HubLimits
   /** Threads that speak TLS with MQTT clients; 0: none. */
   readonly workers: number
+  /** Who may connect besides registered devices with certificates. */
+  readonly authentication: AuthenticationConfig
 }
 
 /** How much the log says. */
@@ -85,6 +88,8 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   const consoleHost = text('console-host') ?? '127.0.0.1'
   if (isIP(host) === 0) return bad('--host', `must be an IP address of this machine, not "${host}"`)
   if (isIP(consoleHost) === 0) return bad('--console-host', `must be an IP address of this machine, not "${consoleHost}"`)
+  const authentication = authenticationConfig(settings.value.authentication ?? {}, (path) => resolve(dirname(file ?? '.'), path))
+  if (!authentication.ok) return authentication
   return ok({
     dataDirectory: resolve(text('data') ?? defaultDataDirectory(environment)),
     host,
@@ -101,6 +106,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     logLevel,
     limits: hubLimits(settings.value),
     workers,
+    authentication: authentication.value,
   })
 }
 

@@ -230,6 +230,37 @@ const brokerSchema = Type.Object(
   { ...closed, description: 'The hub as a whole.' },
 )
 
+const authenticationSchema = Type.Object(
+  {
+    documents: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 4_096 }), {
+        maxItems: 64,
+        description:
+          'Files with BrokerAuthentication, ConfigMap, Secret and ServiceAccount documents, from the directory of this file on. Without them registered devices alone connect.',
+      }),
+    ),
+    serviceAccounts: group(
+      {
+        issuer: text('The `iss` of their tokens, to the letter.'),
+        keys: text('Its public keys, a JWKS: a file, or an https URL that is read again as needed.'),
+        ca: text('A file with the authorities (PEM) of that URL, or of `review`; without it those of the system.'),
+        review: text('In place of issuer and keys: the https URL of a Kubernetes API, up to the host, that reviews tokens.'),
+        reviewToken: text('A file with the bearer token that the hub shows there. It is read for each review.'),
+      },
+      'Whose tokens method ServiceAccountToken takes.',
+    ),
+    sas: group(
+      {
+        allowedUntil: text(
+          'Until when devices may have shared keys, for a migration: `2027-01-31T00:00:00Z`. Without it, and afterwards, no shared access signature is taken.',
+        ),
+      },
+      'Shared access signatures of devices.',
+    ),
+  },
+  { ...closed, description: 'Who may connect besides registered devices with certificates (docs/authentication.md).' },
+)
+
 const port = (standard: number | undefined, description: string) =>
   whole({ min: 0, max: 65_535, unit: 'port', ...(standard === undefined ? {} : { default: standard }) }, description)
 
@@ -260,6 +291,7 @@ export const settingsSchema = Type.Object(
       },
       'Where the hub listens.',
     ),
+    authentication: Type.Optional(authenticationSchema),
     limits: Type.Optional(limitsSchema),
     broker: Type.Optional(brokerSchema),
     journal: group(
@@ -287,6 +319,9 @@ export const settingsSchema = Type.Object(
 
 /** What stands in a settings file; everything may be left out. */
 export type Settings = Static<typeof settingsSchema>
+
+/** What stands under `authentication`. */
+export type AuthenticationSettings = Static<typeof authenticationSchema>
 
 /** What stands under one `limits`. */
 export type LimitSettings = Static<typeof limitsSchema>

@@ -1,0 +1,156 @@
+import { readFileSync, statSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import {
+  type Authentication,
+  type AuthenticationPorts,
+  type ServiceAccounts,
+  keySetLimits,
+  noResources,
+  openAuthentication,
+  openHttpsClient,
+  readResources,
+} from '#access'
+import { type Clock, type DeviceId, type Result, ok, refuse } from '#base'
+import type { Bus, CloseReceipt } from '#bus'
+import type { DeviceChange, Hub } from '#hub'
+import { type Pki, openForeignTrust } from '#pki'
+import type { AuthenticationConfig } from './authentication-config.ts'
+import type { ServerConfig } from './config.io.ts'
+import { systemDevice } from './system-devices.ts'
+
+// Documents together; revocation lists are the large part.
+const maxFileBytes = 4 * 1024 * 1024
+const keySetTimeoutMs = 5_000
+
+/**
+ * Opens authentication as the settings say. Refuses `server/authentication-unreadable` for a file that is missing, too large, or holds a Secret that
+ * others can read, and whatever the documents are refused for: a hub whose policy is half there does not start.
+ */
+export function openDeviceAuthentication(
+  config: AuthenticationConfig,
+  registry: AuthenticationPorts,
+  clock: Clock,
+): Result<Authentication> {
+  const texts: { readonly name: string; readonly text: string; readonly exposed: boolean }[] = []
+  for (const path of config.documents) {
+    const read = readDocumentFile(path)
+    if (!read.ok) return read
+    texts.push({ name: path, ...read.value })
+  }
+  const resources = texts.length === 0 ? ok(noResources) : readResources(texts)
+  if (!resources.ok) {
+    const { code, message, problems } = resources.error
+    return refuse(code, message, problems.map((problem) => `${problem.path}: ${problem.code}`).join(', '))
+  }
+  const exposed = resources.value.clientKeys.size === 0 ? undefined : texts.find((file) => file.exposed && file.text.includes('Secret'))
+  if (exposed !== undefined) return unreadable(exposed.name, 'it holds a Secret and others can read it; run chmod 600 on it')
+  const clients = new DisposableStack()
+  const serviceAccounts = serviceAccountsOf(config, clients)
+  if (!serviceAccounts.ok) return serviceAccounts
+  const opened = openAuthentication(
+    { resources: resources.value, serviceAccounts: serviceAccounts.value },
+    {
+      registry,
+      clock,
+      openHttps: openHttpsClient,
+      openTrust(bundle) {
+        const trust = openForeignTrust(bundle.certificates, bundle.revocationLists)
+        return trust.ok ? ok((presented, now) => trust.value.verify(presented, now)) : trust
+      },
+    },
+  )
+  if (!opened.ok) {
+    clients.dispose()
+    return opened
+  }
+  clients.use(opened.value)
+  return ok({ ...opened.value, [Symbol.dispose]: () => clients.dispose() })
+}
+
+function readDocumentFile(path: string): Result<{ readonly text: string; readonly exposed: boolean }> {
+  try {
+    const { size, mode } = statSync(path)
+    if (size > maxFileBytes) return unreadable(path, `it has more than ${maxFileBytes} bytes`)
+    return ok({ text: readFileSync(path, 'utf8'), exposed: (mode & 0o077) !== 0 })
+  } catch (error) {
+    return unreadable(path, error instanceof Error ? error.message : String(error))
+  }
+}
+
+function unreadable(path: string, why: string): Result<never> {
+  return refuse('server/authentication-unreadable', `The file ${path} cannot be used: ${why}.`)
+}
+
+function serviceAccountsOf({ serviceAccounts }: AuthenticationConfig, clients: DisposableStack): Result<ServiceAccounts | undefined> {
+  if (serviceAccounts === undefined) return ok(undefined)
+  const ca = serviceAccounts.caFile === undefined ? ok(undefined) : readDocumentFile(serviceAccounts.caFile)
+  if (!ca.ok) return ca
+  const caPem = ca.value?.text
+  if (serviceAccounts.by === 'review') {
+    const { endpoint, tokenFile } = serviceAccounts
+    return ok({ by: 'review', endpoint, caPem, bearer: async () => (await readSmall(tokenFile))?.trim() })
+  }
+  const { issuer, keys } = serviceAccounts
+  if (typeof keys === 'string') {
+    const first = readDocumentFile(keys)
+    return first.ok ? ok({ by: 'keys', issuer, readKeys: () => readSmall(keys) }) : first
+  }
+  const client = clients.use(
+    openHttpsClient({ caPem, client: undefined, timeoutMs: keySetTimeoutMs, answerBytes: keySetLimits.bytes, sockets: 2 }),
+  )
+  const readKeys = async () => {
+    const answer = await client.ask({ method: 'GET', url: keys, headers: new Map() })
+    return answer?.status === 200 ? answer.body.toString('utf8') : undefined
+  }
+  return ok({ by: 'keys', issuer, readKeys })
+}
+
+/** A small file as it is now; undefined when it cannot be read. */
+async function readSmall(path: string): Promise<string | undefined> {
+  try {
+    const { size } = await stat(path)
+    return size > keySetLimits.bytes ? undefined : await readFile(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** What authentication asks of the registry and the PKI, for a hub with these names. */
+export function registryPorts(config: Pick<ServerConfig, 'names' | 'authentication'>, pki: Pki, hub: Hub): AuthenticationPorts {
+  const ourNames = new Set(config.names.map((name) => name.toLowerCase()))
+  const { sasUntil } = config.authentication
+  return {
+    find: (id) => systemDevice(id) ?? hub.devices.find(id),
+    withThumbprint: (sha256) => hub.devices.withThumbprint(sha256),
+    verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
+    leafFacts: (leaf) => pki.leafFacts(leaf),
+    isOurHost: (host) => ourNames.has(hostWithoutPort(host)),
+    sas: sasUntil === undefined ? undefined : { allowedUntil: sasUntil, keysOf: (device) => hub.devices.sharedKeys(device) },
+  }
+}
+
+/** Ends the sessions of a device after a change, and those of identities that live only as long as it may connect (edge.md 1.6, 9). */
+export async function closeAllOf(
+  device: DeviceId,
+  reason: DeviceChange,
+  bus: Bus,
+  authentication: Pick<Authentication, 'identitiesTiedTo'>,
+): Promise<CloseReceipt> {
+  const all = [device, ...authentication.identitiesTiedTo(device)]
+  const receipts = await Promise.all(all.map((identity) => bus.closeSessions({ device: identity, reason })))
+  const transports: Record<string, number> = {}
+  for (const receipt of receipts)
+    for (const [transport, count] of Object.entries(receipt.transports)) transports[transport] = (transports[transport] ?? 0) + count
+  return {
+    closed: receipts.reduce((sum, receipt) => sum + receipt.closed, 0),
+    of: receipts.reduce((sum, receipt) => sum + receipt.of, 0),
+    elapsedMs: Math.max(...receipts.map((receipt) => receipt.elapsedMs)),
+    transports,
+  }
+}
+
+function hostWithoutPort(host: string): string {
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(host)
+  if (bracketed?.[1] !== undefined) return bracketed[1].toLowerCase()
+  return host.replace(/:\d+$/, '').toLowerCase()
+}
