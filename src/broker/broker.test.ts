@@ -1,78 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type DeviceId, limits, parseDeviceId } from '#base'
+import { limits } from '#base'
 import { matches } from '#wire/mqtt'
-import { Broker, type Link, type Message, type Session, SubscriptionTree } from './index.ts'
-
-const id = (text: string): DeviceId => {
-  const parsed = parseDeviceId(text)
-  assert.ok(parsed.ok)
-  return parsed.value
-}
-const alice = id('alice')
-const bob = id('bob')
-
-type Sent = { topic: string; qos: number; packetId: number; retain: boolean; dup: boolean; body: string }
-class FakeLink implements Link {
-  readonly sent: Sent[] = []
-  writable = true
-  isTakenOver = false
-  readonly id: string
-  constructor(name = 'link') {
-    this.id = name
-  }
-  deliver(message: Message, qos: 0 | 1, packetId: number, retain: boolean, dup: boolean): void {
-    this.sent.push({ topic: message.topic, qos, packetId, retain, dup, body: message.payload.toString() })
-  }
-  takenOver(): void {
-    this.isTakenOver = true
-  }
-}
-
-const message = (topic: string, body = 'x', more: Partial<Message> = {}): Message => ({
-  topic,
-  payload: Buffer.from(body),
-  qos: 1,
-  retain: false,
-  properties: undefined,
-  owner: alice,
-  from: 'publisher',
-  ...more,
-})
-const open = (
-  broker: Broker,
-  owner: DeviceId,
-  clientId: string,
-  link: Link,
-  more: { clean?: boolean; expiry?: number; window?: number } = {},
-) => {
-  const { session, present } = broker.attach({
-    owner,
-    clientId,
-    cleanStart: more.clean ?? true,
-    expirySeconds: more.expiry ?? 0,
-    receiveMaximum: more.window ?? 10,
-    link,
-  })
-  broker.start(session, link, more.window ?? 10)
-  return { session, present }
-}
-const subscribe = (
-  broker: Broker,
-  session: Session,
-  filter: string,
-  qos: 0 | 1 = 1,
-  more: { noLocal?: boolean; retainHandling?: 0 | 1 | 2 } = {},
-) =>
-  broker.subscribe(session, {
-    filter,
-    qos,
-    noLocal: more.noLocal ?? false,
-    retainAsPublished: false,
-    retainHandling: more.retainHandling ?? 0,
-  })
-const newBroker = () => new Broker({ messages: 4, bytes: 10_000 })
+import { FakeLink, alice, bob, message, newBroker, open, subjectOf, subscribe } from '../../test/broker-scene.ts'
+import { FakeClock } from '../../test/fake-clock.ts'
+import { SubscriptionTree } from './index.ts'
 
 test('the tree finds exactly what the matcher says, for any subscriptions and topics', () => {
   const level = fc.constantFrom('a', 'b', '', '$x')
@@ -92,7 +25,7 @@ test('the tree finds exactly what the matcher says, for any subscriptions and to
       assert.deepEqual(
         tree
           .route(name)
-          .map((entry) => entry.subscriber)
+          .map((entry) => (entry.group === undefined ? entry.subscriber : 'a group'))
           .sort(),
         left.filter((text) => matches(text, name)).sort(),
       )
@@ -105,7 +38,7 @@ test('the tree finds exactly what the matcher says, for any subscriptions and to
 test('a subscriber with several matching filters gets one message at the highest QoS [MQTT-3.3.5-1]', () => {
   const broker = newBroker()
   const link = new FakeLink()
-  const { session } = open(broker, bob, 'c', link)
+  const { session } = open(broker, bob, link)
   subscribe(broker, session, 'a/#', 0)
   subscribe(broker, session, 'a/b', 1)
   broker.publish(message('a/b'))
@@ -118,16 +51,16 @@ test('a subscriber with several matching filters gets one message at the highest
 test('QoS 1 to a client stops at its Receive Maximum and goes on with each PUBACK [MQTT-3.3.4-9]', () => {
   const broker = newBroker()
   const link = new FakeLink()
-  const { session } = open(broker, bob, 'c', link, { window: 2 })
+  const { session } = open(broker, bob, link, { window: 2 })
   subscribe(broker, session, 't')
   for (const body of ['1', '2', '3', '4']) broker.publish(message('t', body))
   assert.deepEqual(
     link.sent.map((sent) => sent.body),
     ['1', '2'],
   )
-  session.acknowledge(2)
-  session.acknowledge(2)
-  session.acknowledge(999)
+  session.outgoing.acknowledge(2)
+  session.outgoing.acknowledge(2)
+  session.outgoing.acknowledge(999)
   assert.deepEqual(
     link.sent.map((sent) => sent.body),
     ['1', '2', '3'],
@@ -138,13 +71,13 @@ test('QoS 1 to a client stops at its Receive Maximum and goes on with each PUBAC
 test('a resumed session gets what was not acknowledged again with DUP, then what came meanwhile, in order [MQTT-4.4.0-1]', () => {
   const broker = newBroker()
   const first = new FakeLink()
-  const { session } = open(broker, bob, 'c', first, { clean: false, expiry: 60, window: 1 })
+  const { session } = open(broker, bob, first, { clean: false, expiry: 60, window: 1 })
   subscribe(broker, session, 't')
   broker.publish(message('t', '1'))
-  broker.detach(session, first, 0)
+  broker.detach(session, first, 'publish')
   broker.publish(message('t', '2'))
   const second = new FakeLink()
-  const again = open(broker, bob, 'c', second, { clean: false, expiry: 60, window: 5 })
+  const again = open(broker, bob, second, { clean: false, expiry: 60, window: 5 })
   assert.equal(again.present, true)
   assert.deepEqual(
     second.sent.map((sent) => [sent.body, sent.dup]),
@@ -158,12 +91,12 @@ test('a resumed session gets what was not acknowledged again with DUP, then what
 test('mosquitto#3551: another identity with the same client id neither resumes nor erases the session', () => {
   const broker = newBroker()
   const victim = new FakeLink()
-  const { session } = open(broker, alice, 'same', victim, { clean: false, expiry: 60 })
+  const { session } = open(broker, subjectOf('alice', 'same'), victim, { clean: false, expiry: 60 })
   subscribe(broker, session, 't')
   const thief = new FakeLink()
-  const stolen = open(broker, bob, 'same', thief, { clean: false, expiry: 60 })
+  const stolen = open(broker, subjectOf('bob', 'same'), thief, { clean: false, expiry: 60 })
   assert.equal(stolen.present, false)
-  open(broker, bob, 'same', new FakeLink(), { clean: true })
+  open(broker, subjectOf('bob', 'same'), new FakeLink(), { clean: true })
   broker.publish(message('t', 'for alice'))
   assert.equal(victim.isTakenOver, false)
   assert.deepEqual(
@@ -176,12 +109,12 @@ test('mosquitto#3551: another identity with the same client id neither resumes n
 test('the same identity takes its session over; the old connection cannot end the new one', () => {
   const broker = newBroker()
   const old = new FakeLink('old')
-  const { session } = open(broker, alice, 'c', old, { clean: false, expiry: 60 })
+  const { session } = open(broker, alice, old, { clean: false, expiry: 60 })
   subscribe(broker, session, 't')
   const fresh = new FakeLink('fresh')
-  open(broker, alice, 'c', fresh, { clean: false, expiry: 60 })
+  open(broker, alice, fresh, { clean: false, expiry: 60 })
   assert.equal(old.isTakenOver, true)
-  broker.detach(session, old, 5)
+  broker.detach(session, old, 'publish')
   broker.publish(message('t'))
   assert.equal(fresh.sent.length, 1)
 })
@@ -189,35 +122,38 @@ test('the same identity takes its session over; the old connection cannot end th
 test('clean start forgets subscriptions and queue; a session without expiry ends with its connection', () => {
   const broker = newBroker()
   const link = new FakeLink()
-  const { session } = open(broker, alice, 'c', link, { clean: false, expiry: 60 })
+  const { session } = open(broker, alice, link, { clean: false, expiry: 60 })
   subscribe(broker, session, 't')
-  assert.equal(open(broker, alice, 'c', new FakeLink(), { clean: true }).present, false)
+  assert.equal(open(broker, alice, new FakeLink(), { clean: true }).present, false)
   assert.equal(broker.subscriptions, 0)
   const brief = new FakeLink()
-  const other = open(broker, bob, 'x', brief)
-  broker.detach(other.session, brief, 0)
+  const other = open(broker, subjectOf('bob', 'x'), brief)
+  broker.detach(other.session, brief, 'publish')
   assert.equal(broker.sessions, 1)
 })
 
-test('sessions expire when their time is over, not before', () => {
-  const broker = newBroker()
+test('sessions expire when their time is over by the wall clock, not before', () => {
+  const clock = new FakeClock()
+  const broker = newBroker({ now: () => clock.now() })
   const link = new FakeLink()
-  const { session } = open(broker, alice, 'c', link, { clean: false, expiry: 60 })
-  broker.detach(session, link, 1_000)
-  broker.expire(60_999)
+  const { session } = open(broker, alice, link, { clean: false, expiry: 60 })
+  broker.detach(session, link, 'publish')
+  clock.advance(59_999)
+  broker.tick()
   assert.equal(broker.sessions, 1)
-  broker.expire(61_000)
+  clock.advance(1)
+  broker.tick()
   assert.equal(broker.sessions, 0)
 })
 
 test('retained: replaced, sent on subscribe as asked, deleted by an empty payload, bounded', () => {
   const broker = newBroker()
   const link = new FakeLink()
-  const { session } = open(broker, alice, 'c', link)
+  const { session } = open(broker, alice, link)
   assert.equal(broker.retained.set(message('s/1', 'old', { retain: true })), true)
   assert.equal(broker.retained.set(message('s/1', 'new', { retain: true })), true)
   const bodies = (filter: string, retainHandling: 0 | 1 | 2) =>
-    subscribe(broker, session, filter, 1, { retainHandling }).retained.map((kept) => kept.payload.toString())
+    subscribe(broker, session, filter, 1, { retainHandling }).retained.map((kept) => kept.message.payload.toString())
   assert.deepEqual(bodies('s/+', 0), ['new'])
   assert.deepEqual(bodies('s/+', 0), ['new'])
   assert.deepEqual(bodies('s/+', 1), [])
@@ -234,15 +170,15 @@ test('retained: replaced, sent on subscribe as asked, deleted by an empty payloa
 test('a queue is bounded by messages and by bytes, and what is dropped is counted', () => {
   const broker = newBroker()
   const link = new FakeLink()
-  const { session } = open(broker, alice, 'c', link, { clean: false, expiry: 60 })
+  const { session } = open(broker, alice, link, { clean: false, expiry: 60 })
   subscribe(broker, session, 't')
-  broker.detach(session, link, 0)
+  broker.detach(session, link, 'publish')
   for (let i = 0; i < limits.clientQueueMessages + 5; i++) broker.publish(message('t', 'x'))
-  assert.equal(session.dropped, 5)
+  assert.equal(session.drops, 5)
   const big = newBroker()
-  const other = open(big, alice, 'c', link, { clean: false, expiry: 60 })
+  const other = open(big, alice, link, { clean: false, expiry: 60 })
   subscribe(big, other.session, 't')
-  big.detach(other.session, link, 0)
+  big.detach(other.session, link, 'publish')
   for (let i = 0; i < 12; i++) big.publish(message('t', 'x'.repeat(200_000)))
   assert.equal(other.session.backlog, 5)
 })
@@ -250,7 +186,7 @@ test('a queue is bounded by messages and by bytes, and what is dropped is counte
 test('a slow client loses QoS 0 and nothing else', () => {
   const broker = newBroker()
   const link = new FakeLink()
-  const { session } = open(broker, alice, 'c', link)
+  const { session } = open(broker, alice, link)
   subscribe(broker, session, 't')
   link.writable = false
   broker.publish(message('t', 'zero', { qos: 0 }))
@@ -259,50 +195,51 @@ test('a slow client loses QoS 0 and nothing else', () => {
     link.sent.map((sent) => sent.body),
     ['one'],
   )
-  assert.equal(session.dropped, 1)
+  assert.equal(session.drops, 1)
 })
 
 test('a queued message does not keep its receive buffer alive', () => {
   const broker = newBroker()
   const link = new FakeLink()
-  const { session } = open(broker, alice, 'c', link, { clean: false, expiry: 60 })
+  const { session } = open(broker, alice, link, { clean: false, expiry: 60 })
   subscribe(broker, session, 't')
-  broker.detach(session, link, 0)
+  broker.detach(session, link, 'publish')
   const buffer = Buffer.from('....payload....')
   broker.publish({ ...message('t'), payload: buffer.subarray(4, 11) })
   buffer.fill(0)
   const again = new FakeLink()
-  open(broker, alice, 'c', again, { clean: false, expiry: 60 })
+  open(broker, alice, again, { clean: false, expiry: 60 })
   assert.deepEqual(
     again.sent.map((sent) => sent.body),
     ['payload'],
   )
 })
 
-test('No Local: a client does not get its own message back [MQTT-3.8.3-3]', () => {
+test('No Local: a client does not get its own message back, from whatever connection it came [MQTT-3.8.3-3]', () => {
   const broker = newBroker()
-  const link = new FakeLink('me')
-  const { session } = open(broker, alice, 'c', link)
+  const link = new FakeLink()
+  const { session } = open(broker, alice, link)
   subscribe(broker, session, 't', 1, { noLocal: true })
-  broker.publish(message('t', 'mine', { from: 'me' }))
-  broker.publish(message('t', 'theirs', { from: 'other' }))
+  broker.publish(message('t', 'mine', { publisher: alice, from: 'an earlier connection' }))
+  broker.publish(message('t', 'another client of mine', { publisher: subjectOf('alice', 'other') }))
+  broker.publish(message('t', 'of another identity', { publisher: bob }))
   assert.deepEqual(
     link.sent.map((sent) => sent.body),
-    ['theirs'],
+    ['another client of mine', 'of another identity'],
   )
 })
 
 test('packet identifiers wrap around and never collide with one in flight', () => {
   const broker = newBroker()
   const link = new FakeLink()
-  const { session } = open(broker, alice, 'c', link, { window: 3 })
+  const { session } = open(broker, alice, link, { window: 3 })
   subscribe(broker, session, 't')
   broker.publish(message('t', 'stays'))
   for (let i = 0; i < 70_000; i++) {
     broker.publish(message('t'))
     const last = link.sent.at(-1)
     assert.ok(last !== undefined && last.packetId >= 1 && last.packetId <= 0xffff && (i === 0 || last.packetId !== 1))
-    session.acknowledge(last.packetId)
+    session.outgoing.acknowledge(last.packetId)
     link.sent.length = 1
   }
 })

@@ -1,4 +1,4 @@
-import type { DeviceId } from '#base'
+import type { Instant, Subject } from '#base'
 import type { Properties } from '#wire/mqtt'
 
 /** A publication on its way to subscribers. */
@@ -6,13 +6,18 @@ export type Message = {
   readonly topic: string
   /** A slice of the receive buffer until {@link keep} is called. */
   readonly payload: Buffer
-  readonly qos: 0 | 1
+  readonly qos: 0 | 1 | 2
   readonly retain: boolean
+  /** As received; the Message Expiry Interval in it is replaced by what is left when the message is sent on [MQTT-3.3.2-6]. */
   readonly properties: Properties | undefined
-  /** The authenticated identity that published it; owns the retained copy. */
-  readonly owner: DeviceId
-  /** The connection it came by, for the option No Local. */
+  /** Who published it. Its identity owns the retained copy; its identity and client identifier are what No Local compares. */
+  readonly publisher: Subject
+  /** The connection it came by, for the record. */
   readonly from: string
+  /** Offset of its journal record; -1 where that is not known any more (a retained message read back from its copy). */
+  readonly offset: number
+  /** When it expires; undefined: never. */
+  readonly expiresAt: Instant | undefined
 }
 
 const kept = new WeakMap<Message, Message>()
@@ -32,5 +37,15 @@ export function keep(message: Message): Message {
 
 /** What a waiting message counts for against byte limits. */
 export function messageBytes(message: Message): number {
-  return message.payload.length + message.topic.length + 96
+  return sizeOf(message.topic, message.payload.length)
+}
+
+/** The same, before there is a message. */
+export function sizeOf(topic: string, payloadBytes: number): number {
+  return payloadBytes + topic.length + 96
+}
+
+/** Whether the message's time is over. */
+export function isExpired(message: Message, now: Instant): boolean {
+  return message.expiresAt !== undefined && now >= message.expiresAt
 }

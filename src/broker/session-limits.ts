@@ -6,6 +6,8 @@ export type SessionLimits = {
   /** What gives way when the queue is full: the new message (`None`) or the one that has waited longest. Both are counted. */
   readonly queueStrategy: 'None' | 'DropOldest'
   readonly subscriptionsPerSession: number
+  /** Longest that a message of this client lives; undefined: as long as it says. */
+  readonly messageExpirySeconds: number | undefined
 }
 
 /** The bounds of the whole engine, and what holds for sessions that come back from the disk before their clients do. */

@@ -1,115 +1,172 @@
-import { type DeviceId, limits } from '#base'
-import { keep, type Message, messageBytes } from './message.ts'
-import type { SubscriptionOptions } from './subscription-tree.ts'
+import type { DeviceId, Instant, Subject } from '#base'
+import type { Delivery } from './delivery.ts'
+import type { Link } from './link.ts'
+import type { Message } from './message.ts'
+import { Outgoing, type OutgoingHost } from './outgoing.ts'
+import type { DropReason } from './ports.ts'
+import type { QueueBudget } from './queue-budget.ts'
+import type { SessionChange, SessionState, StoredDelivery, StoredSubscription, StoredWill } from './session-change.ts'
+import type { SessionLimits } from './session-limits.ts'
 
-/** The way to a connected client; what the engine asks of the door. */
-export interface Link {
-  /** Names the connection in the journal. */
-  readonly id: string
-  /** Sends a PUBLISH. `packetId` is 0 for QoS 0. The link may not call back into the engine. */
-  deliver(message: Message, qos: 0 | 1, packetId: number, retain: boolean, dup: boolean): void
-  /** False while so many bytes wait for this client that QoS 0 messages are dropped instead. */
-  readonly writable: boolean
-  /** Ends the connection because the same session was opened elsewhere. */
-  takenOver(): void
+/** What a session asks of the engine that holds it. */
+export type SessionHouse = {
+  readonly budget: QueueBudget
+  now(): Instant
+  record(change: SessionChange): number
+  whenDurable(offset: number, then: () => void): void
+  /** The message needs nothing more from this session. */
+  settled(session: Session, delivery: Delivery): void
+  /** Messages were given up since they were last told. */
+  lost(session: Session): void
 }
 
-type Waiting = { readonly message: Message; readonly retain: boolean }
-
 /**
- * What outlives a connection: subscriptions, and QoS 1 messages sent but not acknowledged or not sent yet. It belongs to the
- * authenticated identity; the client identifier only tells several sessions of one identity apart.
+ * What may outlive a connection: subscriptions, messages on their way to the client, identifiers of QoS 2 messages on their way from it,
+ * and a will. It belongs to the authenticated identity; the client identifier only tells several sessions of one identity apart.
  */
-export class Session {
+export class Session implements OutgoingHost {
   readonly owner: DeviceId
   readonly clientId: string
-  /** By the filter's text, as the client sent it. */
-  readonly subscriptions = new Map<string, SubscriptionOptions>()
+  /** Whom policies are asked about: as authenticated by the latest connection. */
+  subject: Subject
+  /** Names the latest connection in the journal. */
+  connection = ''
+  mqttVersion: 4 | 5 = 5
+  limits: SessionLimits
   /** Seconds that the session outlives its connection. */
   expirySeconds = 0
-  /** Monotonic milliseconds at which the connection ended; undefined while connected. */
-  endedAt: number | undefined
-  /** QoS 1 and 0 messages dropped because the queue was full or the client too slow. */
-  dropped = 0
+  /** When the connection ended; undefined while there is one. */
+  endedAt: Instant | undefined
+  /** The will of the connection, or of the one that is gone, waiting until `willAt`. */
+  will: StoredWill | undefined
+  willAt: Instant | undefined
+  /** By the filter's text, as the client sent it. */
+  readonly subscriptions = new Map<string, StoredSubscription>()
+  /** Packet identifiers of QoS 2 messages that were taken and not released. */
+  readonly received = new Set<number>()
+  readonly outgoing: Outgoing
+  /** Something that a checkpoint keeps is different; whoever writes checkpoints puts it back. */
+  changed = true
+  /** Messages given up, since the session began. */
+  drops = 0
+  readonly #house: SessionHouse
   #link: Link | undefined
-  #receiveMaximum = 0
-  #nextPacketId = 1
-  readonly #inflight = new Map<number, Waiting>()
-  readonly #queue: Waiting[] = []
-  #queueHead = 0
-  #queuedBytes = 0
+  readonly #drops = new Map<DropReason, number>()
 
-  constructor(owner: DeviceId, clientId: string) {
-    this.owner = owner
-    this.clientId = clientId
+  constructor(subject: Subject, limits: SessionLimits, house: SessionHouse) {
+    this.owner = subject.identity
+    this.clientId = subject.clientId
+    this.subject = subject
+    this.limits = limits
+    this.#house = house
+    this.outgoing = new Outgoing(this, house.budget)
   }
 
   get link(): Link | undefined {
     return this.#link
   }
 
-  /** Messages waiting or sent and unacknowledged. */
+  /** Whether the journal knows of it. */
+  wasRecorded = false
+
+  /** Whether it outlives its connection; only then the journal has to know what happens to it. */
+  get isStored(): boolean {
+    return this.expirySeconds > 0
+  }
+
+  /** Messages waiting, or sent and not acknowledged. */
   get backlog(): number {
-    return this.#inflight.size + this.#queue.length - this.#queueHead
+    return this.outgoing.backlog
   }
 
-  /** Connects the session and sends again what was not acknowledged, with DUP set [MQTT-4.4.0-1], then what waits. */
-  attach(link: Link, receiveMaximum: number): void {
+  /** Whether the message came from this very session [MQTT-3.8.3-3]. */
+  published(message: Message): boolean {
+    return message.publisher.identity === this.owner && message.publisher.clientId === this.clientId
+  }
+
+  /** Lets messages flow to the client, at most `window` unacknowledged; what was sent before goes first. */
+  attach(link: Link, window: number): void {
     this.#link = link
-    this.#receiveMaximum = receiveMaximum
     this.endedAt = undefined
-    for (const [packetId, { message, retain }] of this.#inflight) link.deliver(message, 1, packetId, retain, true)
-    this.#pump()
+    this.outgoing.attach(link, window)
   }
 
-  detach(now: number): void {
+  /** The connection is gone. */
+  detach(now: Instant): void {
     this.#link = undefined
     this.endedAt = now
+    this.outgoing.detach()
   }
 
-  /** Sends or queues one message at the lower of its own and the subscription's QoS. */
-  send(message: Message, qos: 0 | 1, retain: boolean): void {
-    if (qos === 0) {
-      if (this.#link?.writable) this.#link.deliver(message, 0, 0, retain, false)
-      else if (this.#link !== undefined) this.dropped++
-      return
+  /** Sends or queues one message at a QoS that is not above its own. `shared`: the shared subscription that chose this session. */
+  send(message: Message, qos: 0 | 1 | 2, retain: boolean, identifiers: readonly number[], shared?: string): void {
+    if (qos !== 0) {
+      this.changed = true
+      return this.outgoing.send(message, qos, retain, identifiers, shared)
     }
-    const bytes = messageBytes(message)
-    if (this.#queue.length - this.#queueHead >= limits.clientQueueMessages || this.#queuedBytes + bytes > limits.clientQueueBytes) {
-      this.dropped++
-      return
+    if (this.#link === undefined) return
+    if (!this.#link.writable) this.dropped('too-slow')
+    else if (!this.#link.deliver(message, 0, 0, retain, false, identifiers)) this.dropped('too-large')
+  }
+
+  /** A QoS 2 message was taken under this identifier: until PUBREL nothing else is [MQTT-4.3.3-10]. */
+  take(packetId: number): void {
+    this.received.add(packetId)
+    this.changed = true
+  }
+
+  now(): Instant {
+    return this.#house.now()
+  }
+
+  whenDurable(offset: number, then: () => void): void {
+    this.#house.whenDurable(offset, then)
+  }
+
+  recordStep(kind: 'qos2-sent' | 'qos2-pubrec' | 'qos2-completed', packetId: number, offset: number): number {
+    return this.#house.record(kind === 'qos2-sent' ? { kind, session: this, packetId, offset } : { kind, session: this, packetId })
+  }
+
+  settled(delivery: Delivery): void {
+    this.changed = true
+    this.#house.settled(this, delivery)
+  }
+
+  /** Counts a message that was given up. */
+  dropped(reason: DropReason): void {
+    this.drops++
+    if (this.#drops.size === 0) this.#house.lost(this)
+    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1)
+  }
+
+  /** Takes the counts of what was given up since the last call. */
+  takeDrops(): readonly (readonly [DropReason, number])[] {
+    const drops = [...this.#drops]
+    this.#drops.clear()
+    return drops
+  }
+
+  /** The session as plain data, for a checkpoint. Messages are named by their offsets. */
+  snapshot(): SessionState {
+    const stored = ({ offset, qos, retain, identifiers }: Delivery): StoredDelivery => ({ offset, qos, retain, identifiers })
+    return {
+      owner: this.owner,
+      clientId: this.clientId,
+      subject: this.subject,
+      connection: this.connection,
+      mqttVersion: this.mqttVersion,
+      expirySeconds: this.expirySeconds,
+      endedAt: this.endedAt,
+      will: this.will,
+      willAt: this.willAt,
+      subscriptions: [...this.subscriptions.values()],
+      queue: [...this.outgoing.queued()].map(stored),
+      inflight: [...this.outgoing.inflight()].map(([packetId, delivery]) => ({
+        ...stored(delivery),
+        packetId,
+        phase: delivery.phase === 'released' ? 'released' : 'sent',
+      })),
+      received: [...this.received],
     }
-    this.#queue.push({ message: keep(message), retain })
-    this.#queuedBytes += bytes
-    this.#pump()
-  }
-
-  /** PUBACK. An identifier that is not in flight is ignored, as both versions allow. */
-  acknowledge(packetId: number): void {
-    if (this.#inflight.delete(packetId)) this.#pump()
-  }
-
-  #pump(): void {
-    while (this.#link !== undefined && this.#inflight.size < this.#receiveMaximum && this.#queueHead < this.#queue.length) {
-      const waiting = this.#queue[this.#queueHead]
-      if (waiting === undefined) break
-      this.#queueHead++
-      this.#queuedBytes -= messageBytes(waiting.message)
-      if (this.#queueHead > 64 && this.#queueHead * 2 > this.#queue.length) {
-        this.#queue.splice(0, this.#queueHead)
-        this.#queueHead = 0
-      }
-      const packetId = this.#freePacketId()
-      this.#inflight.set(packetId, waiting)
-      this.#link.deliver(waiting.message, 1, packetId, waiting.retain, false)
-    }
-  }
-
-  #freePacketId(): number {
-    // Receive Maximum is at most 65,535 and the loop only runs below it, so one is free.
-    while (this.#inflight.has(this.#nextPacketId)) this.#nextPacketId = this.#nextPacketId === 0xffff ? 1 : this.#nextPacketId + 1
-    const packetId = this.#nextPacketId
-    this.#nextPacketId = packetId === 0xffff ? 1 : packetId + 1
-    return packetId
   }
 }

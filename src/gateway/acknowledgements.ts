@@ -3,23 +3,34 @@ import type { Offset } from '#journal'
 
 /** Who waits for the disk. */
 export interface Acknowledged {
-  /** Takes one PUBACK to be sent at {@link flushAcknowledgements}. Returns true if it is the first since the last flush. */
-  acknowledge(packetId: number, reasonCode: number): boolean
+  /**
+   * Takes one acknowledgement to be sent at {@link flushAcknowledgements}: an {@link acknowledgement} number. Returns true if it is the
+   * first since the last flush.
+   */
+  acknowledge(packetId: number, answer: number): boolean
   flushAcknowledgements(): void
 }
 
+/** The packets that answer a PUBLISH, as numbers, so that one list holds them all. PUBACK is 0: a plain reason code means PUBACK. */
+export const acknowledgement = { puback: 0, pubrec: 0x100, pubrel: 0x200, pubcomp: 0x300 } as const
+
+/** What happens when the disk has it: a message goes to its subscribers, or something else is done. */
+export type Then = Message | (() => void) | undefined
+
 /*
- * Acknowledgements that wait for the disk, in the order in which their messages came, which is also the order of offsets. Parallel
- * arrays, because this is touched once a message; the head moves and the arrays are cut when they are mostly eaten.
+ * What waits for the disk, in the order in which it came, which is also the order of offsets. Parallel arrays, because this is touched
+ * once a message; the head moves and the arrays are cut when they are mostly eaten.
  */
 export class Acknowledgements {
   readonly #publish: (message: Message) => void
   #connections: (Acknowledged | undefined)[] = []
   #packetIds: number[] = []
-  #codes: number[] = []
+  #answers: number[] = []
   #needs: Offset[] = []
-  #messages: (Message | undefined)[] = []
+  #thens: Then[] = []
   #head = 0
+  #latest: Offset = 0
+  #end: Offset = 0
   readonly #dirty: Acknowledged[] = []
 
   /** `publish` hands a message to its subscribers once it is durable. */
@@ -32,51 +43,68 @@ export class Acknowledgements {
     return this.#needs.length - this.#head
   }
 
+  /** Every message whose record is below this offset has gone to its subscribers. */
+  get routedTo(): Offset {
+    return this.waiting === 0 ? this.#end : Math.min(this.#end, (this.#needs[this.#head] ?? 0) - 1)
+  }
+
   /**
-   * When everything below `needs` is on disk: sends PUBACK `packetId` with `reasonCode` (0 is success) to `connection`, and publishes
-   * `message` if subscribers wait for it. A `packetId` of 0 sends nothing (a will).
+   * When everything below `needs` is on disk: sends `answer` ({@link acknowledgement} plus a reason code; 0 is PUBACK, success) for
+   * `packetId` to `connection`, and publishes or calls `then`. A `packetId` of 0 sends nothing.
    */
-  wait(connection: Acknowledged | undefined, packetId: number, reasonCode: number, needs: Offset, message: Message | undefined): void {
+  wait(connection: Acknowledged | undefined, packetId: number, answer: number, needs: Offset, then: Then): void {
     this.#connections.push(connection)
     this.#packetIds.push(packetId)
-    this.#codes.push(reasonCode)
+    this.#answers.push(answer)
     this.#needs.push(needs)
-    this.#messages.push(message)
+    this.#thens.push(then)
+    this.#latest = needs
+  }
+
+  /** Calls `then` when everything below `needs` is on disk and all that came before it is done; at once, if so it is. */
+  whenDurable(needs: Offset, then: () => void): void {
+    // Nothing overtakes: whoever needs less than the last one waits with it.
+    if (this.waiting > 0) this.wait(undefined, 0, 0, Math.max(needs, this.#latest), then)
+    else if (needs <= this.#end) then()
+    else this.wait(undefined, 0, 0, needs, then)
   }
 
   /** The disk has everything below `end`: one write for each connection, however many of its messages were in the flush. */
   durable(end: Offset): void {
-    const total = this.#needs.length
+    this.#end = end
     let head = this.#head
-    while (head < total && (this.#needs[head] ?? 0) <= end) {
+    while (head < this.#needs.length && (this.#needs[head] ?? 0) <= end) {
       const connection = this.#connections[head]
       const packetId = this.#packetIds[head] ?? 0
-      if (connection !== undefined && packetId !== 0 && connection.acknowledge(packetId, this.#codes[head] ?? 0))
+      if (connection !== undefined && packetId !== 0 && connection.acknowledge(packetId, this.#answers[head] ?? 0))
         this.#dirty.push(connection)
-      const message = this.#messages[head]
-      if (message !== undefined) this.#publish(message)
+      const then = this.#thens[head]
       head++
+      // What follows from it may wait for the disk itself, and must find the head where it is.
+      this.#head = head
+      if (then === undefined) continue
+      if (typeof then === 'function') then()
+      else this.#publish(then)
     }
-    this.#head = head
-    this.#trim(total)
+    this.#trim()
     for (const connection of this.#dirty) connection.flushAcknowledgements()
     this.#dirty.length = 0
   }
 
-  #trim(total: number): void {
-    if (this.#head === total) {
+  #trim(): void {
+    if (this.#head === this.#needs.length) {
       this.#connections = []
       this.#packetIds = []
-      this.#codes = []
+      this.#answers = []
       this.#needs = []
-      this.#messages = []
+      this.#thens = []
       this.#head = 0
     } else if (this.#head > 4096) {
       this.#connections.splice(0, this.#head)
       this.#packetIds.splice(0, this.#head)
-      this.#codes.splice(0, this.#head)
+      this.#answers.splice(0, this.#head)
       this.#needs.splice(0, this.#head)
-      this.#messages.splice(0, this.#head)
+      this.#thens.splice(0, this.#head)
       this.#head = 0
     }
   }

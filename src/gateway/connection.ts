@@ -1,46 +1,49 @@
-import type { Principal } from '#access'
-import { type Instant, never, uuid } from '#base'
+import type { Principal, Reauthenticated } from '#access'
+import { type Instant, type Result, fail, never, uuid } from '#base'
 import type { Link, Message, Session } from '#broker'
-import { telemetryFlags, telemetrySize, writeTelemetry } from '#journal'
 import {
+  type AuthPacket,
   type ConnectPacket,
+  type DisconnectPacket,
   FrameReader,
   type Malformed,
   type MqttPacket,
-  type PublishPacket,
-  type SubscribePacket,
-  type UnsubscribePacket,
   encode,
   reasonCodes,
 } from '#wire/mqtt'
-import type { Acknowledged } from './acknowledgements.ts'
+import { acknowledgement } from './acknowledgements.ts'
 import { type Ticket, freeTicket } from './admission.ts'
+import { describeConnection } from './describe.ts'
 import type { Desk } from './desk.ts'
 import { type EndReason, disconnectCode, isBanned } from './end-reason.ts'
+import { Inbound, type InboundConnection } from './inbound.ts'
 import type { ListenerLimits } from './listener-limits.ts'
-import { type NotOpened, type Opening, acceptance, isDenial, judgeConnect, refusalPacket } from './opening.ts'
-import { Outbox } from './outbox.ts'
+import { type NotOpened, type Opening, acceptance, isAnswered, isDenial, judgeConnect, refusalPacket } from './opening.ts'
+import { Outbox, gathered } from './outbox.ts'
 import type { LiveConnection } from './ports.ts'
-import { propertyBytes } from './property-bytes.ts'
-import { stampOf, tellConnected, tellDenied, tellDisconnected, tellRefused } from './records.ts'
-import type { TopicVerdict } from './topic-verdict.ts'
+import { afterReauthentication, askedAgain } from './reauthentication.ts'
+import { stampOf, tellConnected, tellDisconnected, tellRefused } from './records.ts'
+import { tellRefusedTakeover, tellTakeover } from './takeover-facts.ts'
+import { type Outcome, subscribe, unsubscribe } from './subscribing.ts'
+import { TopicAliases } from './topic-aliases.ts'
+import { TopicVerdicts } from './topic-verdict.ts'
 import type { Transport } from './transport.ts'
-import { markedAsWill } from './will.ts'
+import { storedWill } from './will.ts'
 
 /*
  * One client's MQTT connection: bytes from a transport in, decisions, records and packets out. Everything here is synchronous: between
- * reading shared state and writing it back nothing else can run. The order of a QoS 1 message's life is fixed: policy, journal, disk,
- * then subscribers and PUBACK together.
+ * reading shared state and writing it back nothing else can run. The one exception is a credential that somebody else must be asked about:
+ * until there is an answer the client is not read, and then everything is judged by what is true at that moment.
  *
- * Phases: `connecting` until CONNECT was judged, `open`, `closed`. A closed connection ignores everything.
+ * Phases: `connecting` until CONNECT has come, `judging` while somebody is asked about it, `open`, `closed`. A closed connection ignores
+ * everything.
  */
 
-type Publication = Pick<PublishPacket, 'payload' | 'retain' | 'dup' | 'properties'>
-
-const nothing = Buffer.alloc(0)
+/** What a connection has once its CONNECT was accepted. */
+type Live = { readonly session: Session; readonly inbound: Inbound; opening: Opening }
 
 /** See the theory of operation above. */
-export class Connection implements Link, Acknowledged {
+export class Connection implements Link, InboundConnection {
   readonly id: string
   readonly transport: Transport
   /** Monotonic milliseconds of the last bytes, as exact as the desk's tick. */
@@ -51,16 +54,11 @@ export class Connection implements Link, Acknowledged {
   readonly #ticket: Ticket
   readonly #reader: FrameReader
   readonly #since: Instant
-  #phase: 'connecting' | 'open' | 'closed' = 'connecting'
-  #opening: Opening | undefined
-  #session: Session | undefined
-  #will: ConnectPacket['will']
-  #stamp: Buffer = nothing
-  readonly #aliases: string[] = []
-  #inMessages = 0
+  #phase: 'connecting' | 'judging' | 'open' | 'closed' = 'connecting'
+  #live: Live | undefined
+  #authenticationMethod: string | undefined
+  #tellsReasons = true
   #inBytes = 0
-  /** PUBLISH packets taken whose PUBACK has not been sent. */
-  #unacknowledged = 0
   #paused = false
 
   /** `limits` are those of the listener that it came by; `ticket` is what admission holds of its socket. */
@@ -71,26 +69,27 @@ export class Connection implements Link, Acknowledged {
     this.#ticket = ticket
     this.#reader = new FrameReader({ role: 'server' }, limits.reader)
     this.#outbox = new Outbox(transport, desk)
+    this.#outbox.unsentBytes = limits.unsentBytes
     this.id = uuid(desk.ports.random)
     this.#since = desk.ports.clock.now()
     this.lastHeard = desk.ports.clock.monotonic()
   }
 
   get clientId(): string {
-    return this.#opening?.clientId ?? ''
+    return this.#live?.opening.clientId ?? ''
   }
 
   get principal(): Principal | undefined {
-    return this.#opening?.principal
+    return this.#live?.opening.principal
   }
 
   get isOpen(): boolean {
-    return this.#phase === 'open'
+    return this.#live !== undefined && this.#phase !== 'closed'
   }
 
   /** Milliseconds of silence after which the peer is taken for dead: 1.5 times keep alive, or the time allowed until CONNECT. */
   get patienceMs(): number {
-    return this.#opening === undefined ? this.#limits.connectMs : this.#opening.keepAliveMs * 1.5
+    return this.#live === undefined ? this.#limits.connectMs : this.#live.opening.keepAliveMs * 1.5
   }
 
   /** Takes bytes from the transport. */
@@ -105,7 +104,7 @@ export class Connection implements Link, Acknowledged {
 
   /** Goes on where {@link Connection.receive} stopped because the disk or this client's own window was full. */
   resume(): void {
-    if (!this.#paused || this.#phase === 'closed') return
+    if (!this.#paused || this.#phase === 'closed' || this.#phase === 'judging') return
     this.#paused = false
     this.transport.resume()
     this.#work()
@@ -121,109 +120,134 @@ export class Connection implements Link, Acknowledged {
     this.#close(reason, disconnectCode(reason))
   }
 
+  fail(reason: EndReason, code: number): void {
+    this.#close(reason, code)
+  }
+
   takenOver(): void {
     this.#desk.counters.takeovers++
     this.end('taken-over')
+  }
+
+  stuck(): void {
+    this.#close('too-slow', reasonCodes['server-busy'])
+  }
+
+  /** Ends a connection whose credential has ended, without a word (edge.md 1.9). */
+  endIfExpired(now: Instant): void {
+    const expiresAt = this.principal?.expiresAt
+    if (expiresAt !== undefined && now >= expiresAt) this.#close('credential-expired', undefined)
+  }
+
+  /** Judges the client by the policy of now, and its next packets too. False: it lost its place or a subscription, and was cut off. */
+  judgeAgain(): boolean {
+    if (this.#live === undefined || !this.isOpen) return true
+    const { inbound, opening, session } = this.#live
+    const policy = this.#desk.ports.policyOf(opening.principal.subject)
+    inbound.verdicts = new TopicVerdicts(policy)
+    const lost = [...session.subscriptions.keys()].some((filter) => policy.subscribe(filter) === undefined)
+    if (policy.connect() !== undefined && !lost) return true
+    this.end('policy-changed')
+    return false
   }
 
   get writable(): boolean {
     return this.#outbox.writable
   }
 
-  deliver(message: Message, qos: 0 | 1, packetId: number, retain: boolean, dup: boolean): void {
-    const gathered = this.#outbox.publish(message, qos, packetId, retain, dup)
-    if (gathered?.first) this.#desk.flushLater(this)
-    // What the client cannot take counts as delivered; not at once, because the session is in the middle of sending.
-    if (gathered === undefined && qos === 1) queueMicrotask(() => this.#session?.acknowledge(packetId))
+  deliver(message: Message, qos: 0 | 1 | 2, packetId: number, retain: boolean, dup: boolean, identifiers: readonly number[]): boolean {
+    const what = this.#outbox.publish(message, qos, packetId, retain, dup, identifiers)
+    if (what === gathered.first) this.#desk.flushLater(this)
+    return what !== gathered.tooLarge
   }
 
-  acknowledge(packetId: number, reasonCode: number): boolean {
-    return this.#outbox.acknowledge(packetId, reasonCode)
+  release(packetId: number, known: boolean): void {
+    this.answer(packetId, acknowledgement.pubrel | (known ? 0 : reasonCodes['packet-identifier-not-found']))
+  }
+
+  answer(packetId: number, answer: number): void {
+    if (this.#outbox.acknowledge(packetId, answer)) this.#desk.flushLater(this)
+  }
+
+  acknowledge(packetId: number, answer: number): boolean {
+    return this.#outbox.acknowledge(packetId, answer)
   }
 
   flushAcknowledgements(): void {
-    const { count, bytes } = this.#outbox.takeAcknowledgements()
-    this.#unacknowledged -= count
-    if (this.#phase !== 'open') return
-    this.#outbox.flush()
-    this.#outbox.write(bytes)
-    if (this.#paused && !this.#desk.ports.journal.paused) this.resume()
+    this.flush()
+    if (this.#paused && this.isOpen && !this.#desk.ports.journal.paused) this.resume()
   }
 
-  /** Writes what deliveries gathered. */
+  /** Writes what was gathered. */
   flush(): void {
-    if (this.#phase !== 'open') return
-    this.#outbox.flush()
+    if (this.#live === undefined || !this.isOpen) return
+    this.#live.inbound.unacknowledged -= this.#outbox.flush()
     if (this.#outbox.isHopeless) this.#close('too-slow', undefined)
   }
 
   /** A snapshot for operators; undefined until CONNECT was accepted. */
   describe(): LiveConnection | undefined {
-    if (this.#opening === undefined) return undefined
-    const { principal, clientId } = this.#opening
-    const { type, scope, thumbprint } = principal.authentication
-    return {
-      id: this.id,
-      device: principal.device,
-      clientId,
-      transport: this.transport.kind,
-      mqttVersion: this.#outbox.version,
-      address: this.transport.address,
-      since: this.#since,
-      tls: this.transport.tls(),
-      auth: { type, scope, thumbprint },
-      inMessages: this.#inMessages,
-      outMessages: this.#outbox.messages,
-      inBytes: this.#inBytes,
-      outBytes: this.#outbox.bytes,
-      subscriptions: [...(this.#session?.subscriptions.keys() ?? [])],
-    }
+    if (this.#live === undefined) return undefined
+    const { opening, inbound, session } = this.#live
+    const { id, transport } = this
+    const since = this.#since
+    const [inBytes, outBytes, outMessages] = [this.#inBytes, this.#outbox.bytes, this.#outbox.messages]
+    const traffic = { inMessages: inbound.messages, outMessages, inBytes, outBytes }
+    return describeConnection({ id, transport, opening, since, session, traffic, mqttVersion: this.#outbox.version })
   }
 
   #work(): void {
     const { journal } = this.#desk.ports
     while (this.#phase !== 'closed') {
+      const isFull = journal.paused || (this.#live !== undefined && this.#live.inbound.unacknowledged >= this.#limits.receiveMaximum)
       // A client beyond its Receive Maximum is slowed down, not cut off: TCP tells it sooner than DISCONNECT 0x93 would.
-      if (journal.paused || this.#unacknowledged >= this.#limits.receiveMaximum) {
+      if (isFull || this.#phase === 'judging') {
         this.#paused = true
         this.transport.pause()
         return
       }
       const packet = this.#reader.next()
       if (packet === undefined) return
-      this.#take(packet)
+      if (this.#live === undefined) this.#open(packet)
+      else this.#take(packet, this.#live)
     }
   }
 
-  #take(packet: MqttPacket | Malformed): void {
+  /** The first packet. The reader lets nothing pass but CONNECT. */
+  #open(packet: MqttPacket | Malformed): void {
+    if (packet.type === 'connect') this.#connect(packet)
+    else if (packet.type === 'malformed') this.#malformed(packet)
+    else this.#close('malformed', undefined)
+  }
+
+  #take(packet: MqttPacket | Malformed, live: Live): void {
     switch (packet.type) {
       case 'publish':
-        return this.#publish(packet)
+        return live.inbound.publish(packet)
       case 'puback':
-        return this.#session?.acknowledge(packet.packetId)
+        return live.session.outgoing.acknowledge(packet.packetId)
+      case 'pubrec':
+        return live.session.outgoing.received(packet.packetId, packet.reasonCode)
+      case 'pubrel':
+        return live.inbound.release(packet.packetId)
+      case 'pubcomp':
+        return live.session.outgoing.completed(packet.packetId)
       case 'pingreq':
         return this.#outbox.write(encode({ type: 'pingresp' }, this.#outbox.version))
       case 'subscribe':
-        return this.#subscribe(packet)
+        return this.#answerWhenRecorded(
+          subscribe(this.#desk, live.inbound.verdicts, live.session, packet, this.#outbox.version),
+          live.session,
+        )
       case 'unsubscribe':
-        return this.#unsubscribe(packet)
-      case 'connect':
-        return this.#connect(packet)
-      case 'disconnect': {
-        // 0x04 asks for the will to be sent all the same (MQTT 5 section 3.14.2.1).
-        if (packet.reasonCode !== reasonCodes['disconnect-with-will-message']) this.#will = undefined
-        const expiry = packet.properties?.sessionExpiryInterval
-        if (expiry !== undefined && this.#session !== undefined && this.#session.expirySeconds > 0)
-          this.#session.expirySeconds = Math.min(expiry, this.#limits.sessionExpirySeconds)
-        return this.#close('client-disconnected', undefined)
-      }
-      case 'malformed':
-        return this.#malformed(packet)
-      case 'pubrec':
-      case 'pubrel':
-      case 'pubcomp':
+        return this.#answerWhenRecorded(unsubscribe(this.#desk, live.session, packet, this.#outbox.version), live.session)
+      case 'disconnect':
+        return this.#disconnect(packet, live)
       case 'auth':
-        return this.#close('unsupported', reasonCodes['protocol-error'])
+        return this.#authenticateAgain(packet, live)
+      case 'malformed':
+        return this.#close('malformed', packet.reasonCode)
+      case 'connect':
       case 'connack':
       case 'suback':
       case 'unsuback':
@@ -236,142 +260,133 @@ export class Connection implements Link, Acknowledged {
 
   #connect(connect: ConnectPacket): void {
     this.#outbox.version = connect.version
-    const judged = judgeConnect(connect, this.transport, this.#desk, this.#limits, this.#ticket)
+    this.#tellsReasons = connect.properties?.requestProblemInformation !== false
+    const judged: Result<Opening, NotOpened> | Promise<Result<Opening, NotOpened>> = judgeConnect(
+      connect,
+      this.transport,
+      this.#desk,
+      this.#limits,
+      this.#ticket,
+    )
+    if (!(judged instanceof Promise)) return this.#judged(connect, judged)
+    this.#phase = 'judging'
+    judged
+      .catch((error: unknown): Result<Opening, NotOpened> => {
+        this.#desk.ports.trouble?.('a credential could not be judged', error)
+        const message = 'The credential could not be judged now.'
+        return fail({ code: 'gateway/not-judged', message, reasonCode: reasonCodes['server-unavailable'] })
+      })
+      .then((answer) => this.#answered(() => this.#judged(connect, answer)))
+      .catch((error: unknown) => this.#bug(error))
+  }
+
+  /** Goes on after somebody was asked. */
+  #answered(then: () => void): void {
+    if (this.#phase !== 'judging') return
+    this.#phase = this.#live === undefined ? 'connecting' : 'open'
+    then()
+    this.resume()
+  }
+
+  #judged(connect: ConnectPacket, judged: Result<Opening, NotOpened>): void {
     if (!judged.ok) return this.#refuse(judged.error, connect.clientId)
     const opening = judged.value
-    const { principal, clientId } = opening
+    const { principal } = opening
+    const { subject } = principal
     const { broker } = this.#desk.ports
-    const { session, present } = broker.attach({
-      owner: principal.device,
-      clientId,
-      cleanStart: connect.cleanStart,
-      expirySeconds: opening.expirySeconds,
-      receiveMaximum: opening.receiveMaximum,
-      link: this,
-    })
-    this.#opening = opening
-    this.#session = session
-    this.#will = connect.will
+    tellTakeover(this.#desk, this, principal, opening.expirySeconds)
+    const stamp = stampOf(principal, this.id, this.transport.kind)
+    const { version: mqttVersion, cleanStart } = connect
+    const { expirySeconds } = opening
+    const will = connect.will === undefined ? undefined : storedWill(connect.will, stamp)
+    const { session, present } = broker.attach({ subject, cleanStart, expirySeconds, limits: this.#limits, mqttVersion, will, link: this })
+    const { messageExpirySeconds } = this.#limits
+    const publisher = { subject, connection: this.id, stamp, mqttVersion, messageExpirySeconds }
+    const inbound = new Inbound(this.#desk, this.#limits, opening.verdicts, publisher, session, this)
+    this.#live = { session, inbound, opening }
     this.#phase = 'open'
-    this.#stamp = stampOf(principal, this.id, this.transport.kind)
+    this.#authenticationMethod = connect.properties?.authenticationMethod
     this.#outbox.maxPacketBytes = opening.maxPacketBytes
+    this.#outbox.aliases = new TopicAliases(Math.min(connect.properties?.topicAliasMaximum ?? 0, this.#limits.topicAliasesSent))
     this.#reader.allow(this.#limits.maxPacketBytes)
     this.transport.authenticated()
     this.#desk.enter(principal, this)
     const described = this.describe()
     if (described !== undefined) tellConnected(this.#desk, described)
-    this.#outbox.write(encode(acceptance(connect, opening, present, this.#limits), this.#outbox.version))
+    this.#outbox.write(encode(acceptance(connect, opening, present, this.#limits), mqttVersion))
     broker.start(session, this, opening.receiveMaximum)
   }
 
-  #publish(packet: PublishPacket): void {
-    const opening = this.#opening
-    if (opening === undefined) return
-    if (packet.qos === 2) return this.#close('unsupported', reasonCodes['qos-not-supported'])
-    const alias = packet.properties?.topicAlias
-    const topic = alias === undefined ? packet.topic : this.#resolveAlias(packet.topic, alias)
-    if (topic === undefined) return this.#close('malformed', reasonCodes['topic-alias-invalid'])
-    this.#inMessages++
-    this.#desk.counters.messagesIn++
-    if (packet.qos === 0 && this.#desk.overload.dropsQos0) return void this.#desk.counters.droppedQos0++
-    const verdict = opening.verdicts.publish(topic)
-    if (verdict.rule === undefined) return this.#denyPublish(opening, topic, packet)
-    this.#accept(opening, verdict, packet, packet.qos, packet.packetId ?? 0)
+  #disconnect(packet: DisconnectPacket, { session, opening }: Live): void {
+    const expiry = packet.properties?.sessionExpiryInterval
+    // A session that was to end with its connection cannot be kept after all [MQTT-3.14.2-2].
+    if (expiry !== undefined && expiry > 0 && opening.expirySeconds === 0) return this.#close('malformed', reasonCodes['protocol-error'])
+    if (expiry !== undefined) session.expirySeconds = Math.min(expiry, this.#limits.sessionExpirySeconds)
+    // 0x04 asks for the will to be sent all the same (MQTT 5 section 3.14.2.1).
+    const keepsWill = packet.reasonCode === reasonCodes['disconnect-with-will-message']
+    this.#close('client-disconnected', undefined, keepsWill ? 'publish' : 'discard')
   }
 
-  /** Journal first; PUBACK and QoS 1 subscribers when the disk has it, QoS 0 subscribers at once. A `packetId` of 0 wants no PUBACK. */
-  #accept(opening: Opening, verdict: TopicVerdict, packet: Publication, qos: 0 | 1, packetId: number): void {
-    const { journal, broker, clock } = this.#desk.ports
-    const { payload, retain } = packet
-    const properties = packet.properties === undefined ? nothing : propertyBytes(packet.properties)
-    const at = journal.reserve(telemetrySize(this.#stamp, verdict.bytes, properties, payload))
-    // Only who did not heed `paused` gets here; without room on the way to the disk there is no acknowledgement.
-    if (at < 0) return this.#close('too-slow', reasonCodes['server-busy'])
-    const flags = telemetryFlags(qos, retain, packet.dup, this.#outbox.version)
-    writeTelemetry(journal.buffer, at, flags, clock.now(), this.#stamp, verdict.bytes, properties, payload)
-    const keeps = retain && !verdict.telemetry
-    let code = 0
-    let message: Message | undefined
-    if (keeps || broker.route(verdict.topic).length > 0) {
-      message = {
-        topic: verdict.topic,
-        payload,
-        qos,
-        retain,
-        properties: packet.properties,
-        owner: opening.principal.device,
-        from: this.id,
-      }
-      if (keeps && !broker.retained.set(message)) code = reasonCodes['quota-exceeded']
+  /** AUTH on a live connection: the credential is judged again, and nothing is read meanwhile (edge.md 1.9). */
+  #authenticateAgain(packet: AuthPacket, live: Live): void {
+    const { reauthenticate, trouble } = this.#desk.ports
+    const asked = askedAgain(packet, this.#authenticationMethod)
+    if (asked === undefined || reauthenticate === undefined) return this.#close('malformed', reasonCodes['protocol-error'])
+    const { principal } = live.opening
+    const goOn = (outcome: Reauthenticated) => {
+      const next = afterReauthentication(outcome, principal.device)
+      if (next.ends) return this.#close('credential', next.code)
+      const properties = { authenticationMethod: asked.method }
+      this.#outbox.write(encode({ type: 'auth', reasonCode: next.code, properties }, 5))
+      if (next.principal !== undefined) this.#becomes(next.principal, live)
     }
-    if (qos === 1) {
-      if (packetId !== 0) this.#unacknowledged++
-      this.#desk.acknowledgements.wait(this, packetId, code, journal.end, message)
-    } else if (message !== undefined) broker.publish(message)
+    this.#phase = 'judging'
+    reauthenticate(principal, asked.method, asked.data)
+      .catch((error: unknown): Reauthenticated => {
+        trouble?.('a credential could not be judged again', error)
+        return { kind: 'later' }
+      })
+      .then((outcome) => this.#answered(() => goOn(outcome)))
+      .catch((error: unknown) => this.#bug(error))
   }
 
-  #denyPublish(opening: Opening, topic: string, packet: PublishPacket): void {
-    const { journal } = this.#desk.ports
-    const before = journal.end
-    tellDenied(this.#desk, { device: opening.principal.device, clientId: opening.clientId, id: this.id }, 'publish', topic)
-    if (packet.packetId === undefined) return
-    // In line with the others, so that PUBACKs keep the order of their PUBLISHes [MQTT-4.6.0-2]; it waits for them, not for its own record.
-    this.#unacknowledged++
-    this.#desk.acknowledgements.wait(this, packet.packetId, reasonCodes['not-authorized'], before, undefined)
-    if (journal.durableEnd >= before) this.#desk.acknowledgements.durable(journal.durableEnd)
+  /** The same identity with newer attributes: what it was allowed is judged again. */
+  #becomes(principal: Principal, live: Live): void {
+    const subject = { ...principal.subject, clientId: live.opening.clientId }
+    live.opening = { ...live.opening, principal: { ...principal, subject } }
+    const { inbound, session } = live
+    inbound.publisher = { ...inbound.publisher, subject, stamp: stampOf(principal, this.id, this.transport.kind) }
+    inbound.verdicts = new TopicVerdicts(this.#desk.ports.policyOf(subject))
+    this.#desk.ports.broker.becomes(session, subject)
   }
 
-  #resolveAlias(topic: string, alias: number): string | undefined {
-    if (alias > this.#limits.topicAliasMaximum) return undefined
-    if (topic === '') return this.#aliases[alias]
-    this.#aliases[alias] = topic
-    return topic
+  /** A bug must not leave a connection half open. */
+  #bug(error: unknown): void {
+    this.#close('unsupported', reasonCodes['implementation-specific-error'])
+    this.#desk.ports.trouble?.('a connection failed', error)
   }
 
-  #subscribe(packet: SubscribePacket): void {
-    const session = this.#session
-    const opening = this.#opening
-    if (session === undefined || opening === undefined) return
-    if (packet.properties?.subscriptionIdentifiers !== undefined)
-      return this.#close('unsupported', reasonCodes['subscription-identifiers-not-supported'])
-    const codes: number[] = []
-    const retained: { readonly message: Message; readonly qos: 0 | 1 }[] = []
-    for (const asked of packet.subscriptions) {
-      if (opening.verdicts.subscribe(asked.filter) === undefined) {
-        tellDenied(this.#desk, { device: opening.principal.device, clientId: opening.clientId, id: this.id }, 'subscribe', asked.filter)
-        codes.push(reasonCodes['not-authorized'])
-        continue
-      }
-      const qos = asked.qos === 0 ? 0 : 1
-      const { granted, retained: kept } = this.#desk.ports.broker.subscribe(session, { ...asked, qos })
-      if (granted === 'too-many') codes.push(reasonCodes['quota-exceeded'])
-      else if (granted === 'shared-unsupported') codes.push(reasonCodes['shared-subscriptions-not-supported'])
-      else codes.push(granted)
-      for (const message of kept) retained.push({ message, qos: message.qos < qos ? message.qos : qos })
+  /** Answers when the record is on disk, if somebody has to wait for it. */
+  #answerWhenRecorded({ answer, recorded, then }: Outcome, session: Session): void {
+    const go = () => {
+      if (this.isOpen) this.#outbox.write(answer)
+      then()
     }
-    this.#outbox.write(encode({ type: 'suback', packetId: packet.packetId, reasonCodes: codes }, this.#outbox.version))
-    for (const { message, qos } of retained) session.send(message, qos, true)
-  }
-
-  #unsubscribe(packet: UnsubscribePacket): void {
-    const session = this.#session
-    if (session === undefined) return
-    const known = packet.filters.map((filter) => this.#desk.ports.broker.unsubscribe(session, filter))
-    const codes = known.map((was) => (was ? reasonCodes.success : reasonCodes['no-subscription-existed']))
-    this.#outbox.write(encode({ type: 'unsuback', packetId: packet.packetId, reasonCodes: codes }, this.#outbox.version))
+    if (recorded < 0) go()
+    else session.whenDurable(recorded, go)
   }
 
   #malformed(packet: Malformed): void {
-    if (this.#phase === 'open') return this.#close('malformed', packet.reasonCode)
     const version = this.#reader.version
     this.#outbox.version = version ?? 4
     const refused: NotOpened = { code: packet.code, message: packet.message, detail: packet.clause, reasonCode: packet.reasonCode }
-    this.#refuse(refused, '', version === 5 || (version === 4 && hasReturnCode(packet.reasonCode)))
+    this.#refuse(refused, '', isAnswered(version, packet.reasonCode))
   }
 
   /** `answer` is false for a peer that has not shown that it speaks MQTT: it gets no byte. */
   #refuse(refused: NotOpened, clientId: string, answer = true): void {
     tellRefused(this.#desk, this.transport, refused, clientId)
+    if (isDenial(refused)) tellRefusedTakeover(this.#desk, this, clientId)
     this.#phase = 'closed'
     const finish = () => {
       if (answer) this.#outbox.write(encode(refusalPacket(refused, this.#outbox.version), this.#outbox.version))
@@ -383,38 +398,20 @@ export class Connection implements Link, Acknowledged {
     else this.#desk.ports.clock.after(waitMs, finish)
   }
 
-  #close(reason: EndReason, code: number | undefined): void {
+  #close(reason: EndReason, code: number | undefined, will: 'publish' | 'discard' = isBanned(reason) ? 'discard' : 'publish'): void {
     if (this.#phase === 'closed') return
-    if (this.#phase === 'open') {
+    if (this.#live !== undefined) {
       this.#outbox.flush()
       if (code !== undefined && this.#outbox.version === 5) this.#outbox.write(encode({ type: 'disconnect', reasonCode: code }, 5))
     }
     this.#phase = 'closed'
     if (reason === 'peer-left') this.transport.destroy()
     else this.transport.end()
-    const opening = this.#opening
     const described = this.describe()
-    if (opening === undefined || described === undefined || this.#session === undefined) return
+    if (this.#live === undefined || described === undefined) return
+    const { opening, session } = this.#live
     this.#desk.leave(opening.principal, this)
-    this.#desk.ports.broker.detach(this.#session, this, this.#desk.ports.clock.monotonic())
     tellDisconnected(this.#desk, described, reason)
-    if (!isBanned(reason)) this.#publishWill(opening)
+    this.#desk.ports.broker.detach(session, this, will)
   }
-
-  /** A will counts as the device's own message and was judged by the same policy [MQTT-3.1.2-8]. */
-  #publishWill(opening: Opening): void {
-    const will = this.#will
-    this.#will = undefined
-    if (will === undefined) return
-    const verdict = opening.verdicts.publish(will.topic)
-    if (verdict.rule === undefined) return
-    const marked = verdict.telemetry ? opening.verdicts.publish(markedAsWill(will.topic)) : verdict
-    const { payload, retain, properties } = will
-    this.#accept(opening, marked, { payload, retain, dup: false, properties }, will.qos === 0 ? 0 : 1, 0)
-  }
-}
-
-/** Whether 3.1.1 has a return code for what is wrong with a CONNECT; where it has none, nothing is said [MQTT-3.1.4-1, MQTT-3.2.2-6]. */
-function hasReturnCode(reasonCode: number): boolean {
-  return reasonCode === reasonCodes['unsupported-protocol-version'] || reasonCode === reasonCodes['client-identifier-not-valid']
 }

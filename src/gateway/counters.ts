@@ -11,6 +11,8 @@ export type Counters = {
   takeovers: number
   /** QoS 0 messages dropped because the hub was overloaded. */
   droppedQos0: number
+  /** Messages for sessions that were given up: a full queue, a slow client, an expiry, a policy. */
+  messagesDropped: number
   /** Connections refused before they had an identity, by refusal code. */
   readonly refused: Map<string, number>
 }
@@ -27,6 +29,7 @@ export function newCounters(): Counters {
     resumptions: 0,
     takeovers: 0,
     droppedQos0: 0,
+    messagesDropped: 0,
     refused: new Map(),
   }
 }

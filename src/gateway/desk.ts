@@ -1,14 +1,16 @@
 import type { Principal } from '#access'
-import type { Message } from '#broker'
+import type { PolicyEffect } from '#broker'
 import type { DeviceId } from '#base'
-import { type ProtocolVersion, type PublishHead, publishHead } from '#wire/mqtt'
 import { Acknowledgements } from './acknowledgements.ts'
+import { openDoor } from './broker-door.ts'
 import type { Connection } from './connection.ts'
 import { type Counters, newCounters } from './counters.ts'
 import { FactLog } from './fact-log.ts'
 import { LoadWatch } from './load-watch.ts'
 import { type LoadBounds, defaultLoadBounds } from './overload.ts'
 import type { GatewayPorts } from './ports.ts'
+import { Takeovers } from './takeover-facts.ts'
+import { PublishHeads } from './publish-heads.ts'
 
 /** What all connections of one gateway share. */
 export class Desk {
@@ -18,12 +20,13 @@ export class Desk {
   readonly acknowledgements: Acknowledgements
   /** How much of what comes in is still taken. */
   readonly overload: LoadWatch
+  readonly takeovers = new Takeovers()
+  readonly heads: PublishHeads
   /** Monotonic milliseconds, refreshed a few times a second: exact enough for keep alive and free to read. */
   tick: number
   readonly #live = new Map<DeviceId, Set<Connection>>()
   #open = 0
   readonly #due: Connection[] = []
-  #head: { readonly message: Message; readonly key: number; readonly head: PublishHead } | undefined
 
   constructor(ports: GatewayPorts, bounds: LoadBounds = defaultLoadBounds) {
     this.ports = ports
@@ -31,6 +34,9 @@ export class Desk {
     this.acknowledgements = new Acknowledgements((message) => ports.broker.publish(message))
     this.overload = new LoadWatch(bounds, this.facts, ports.clock, this.counters)
     this.tick = ports.clock.monotonic()
+    this.heads = new PublishHeads(ports.clock)
+    this.acknowledgements.durable(ports.journal.durableEnd)
+    ports.broker.open(openDoor(this))
   }
 
   /** Connections that have an identity. */
@@ -62,17 +68,18 @@ export class Desk {
     const connections = this.#live.get(principal.device)
     if (connections?.delete(connection) !== true) return
     this.#open--
+    this.takeovers.holders.left(connection.clientId, connection.id, this.tick)
     if (connections.size === 0) this.#live.delete(principal.device)
   }
 
-  /** The encoded head of a delivery, made once for all who get the message in the same way. */
-  headOf(message: Message, qos: 0 | 1, retain: boolean, version: ProtocolVersion): PublishHead {
-    const key = version * 4 + qos * 2 + (retain ? 1 : 0)
-    if (this.#head?.message === message && this.#head.key === key) return this.#head.head
-    const { topicAlias: _, subscriptionIdentifiers: __, ...properties } = message.properties ?? {}
-    const head = publishHead({ topic: message.topic, payloadBytes: message.payload.length, qos, retain, properties }, version)
-    this.#head = { message, key, head }
-    return head
+  /**
+   * The policy is another: whoever may not be here any more, or lost a subscription, is cut off and told so (0x98); everybody else is
+   * judged by it from the next packet on, and so is what was stored.
+   */
+  policyChanged(): PolicyEffect & { readonly closed: number } {
+    let closed = 0
+    for (const connection of [...this.live()]) if (!connection.judgeAgain()) closed++
+    return { ...this.ports.broker.policyChanged(), closed }
   }
 
   /** Sends what `connection` gathered when this turn's work is done: many deliveries, one write. */

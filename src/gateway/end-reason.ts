@@ -15,6 +15,8 @@ export type EndReason =
   | 'disabled'
   | 'deleted'
   | 'credential'
+  | 'credential-expired'
+  | 'policy-changed'
   | 'operator'
 
 /** Whether the reason means that the device may not speak any more; then its will is not published either. */
@@ -36,10 +38,12 @@ export function disconnectCode(reason: EndReason): number {
     case 'deleted':
     case 'credential':
     case 'operator':
+    case 'policy-changed':
       return reasonCodes['administrative-action']
     case 'too-slow':
       return reasonCodes['quota-exceeded']
     case 'client-disconnected':
+    case 'credential-expired':
     case 'peer-left':
     case 'malformed':
     case 'unsupported':

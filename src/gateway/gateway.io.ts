@@ -1,7 +1,8 @@
 import type { Server } from 'node:tls'
 import type { DeviceId } from '#base'
 import type { CloseAnswer, CloseRequest } from '#bus'
-import type { JsonFact } from '#journal'
+import type { PolicyEffect } from '#broker'
+import type { JsonFact, Offset } from '#journal'
 import { Admission, type AdmissionLimits, defaultAdmissionLimits } from './admission.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
@@ -41,11 +42,15 @@ export interface Gateway extends AsyncDisposable {
   openOf(device: DeviceId): number
   /** Peers that have not proven who they are. */
   readonly strangers: number
-  /** How much of what comes in is still taken. */
-  readonly level: Level
+  /** How much of what comes in is still taken, and why not all. */
+  readonly load: { readonly level: Level; readonly reasons: readonly string[] }
   readonly mqttPort: number
   readonly httpsPort: number
   connections(): readonly LiveConnection[]
+  /** Every message whose journal record is below this offset has reached its subscribers' queues. */
+  readonly routedTo: Offset
+  /** Judges everybody who is connected, and everything that is stored, by the policy of now. */
+  policyChanged(): PolicyEffect & { readonly closed: number }
   /** Shows every fact about connections as it is written. Returns how to stop. */
   onFact(observe: (fact: JsonFact) => void): () => void
   /**
@@ -129,13 +134,15 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     get open() {
       return desk.open
     },
+    get routedTo() {
+      return desk.acknowledgements.routedTo
+    },
+    policyChanged: () => desk.policyChanged(),
     openOf: (device) => desk.of(device).size,
     get strangers() {
       return admission.strangers
     },
-    get level() {
-      return desk.overload.level
-    },
+    load: desk.overload,
     mqttPort,
     httpsPort,
     connections: () => [...desk.live()].map((connection) => connection.describe()).filter((connection) => connection !== undefined),
@@ -178,13 +185,15 @@ function unsentBytes(desk: Desk): number {
 function sweep(desk: Desk, strangers: ReadonlySet<Connection>): void {
   const now = desk.ports.clock.monotonic()
   desk.tick = now
+  const wallTime = desk.ports.clock.now()
   for (const connection of strangers) {
     if (now - connection.lastHeard > connection.patienceMs) connection.transport.destroy()
   }
   for (const connection of desk.live()) {
     if (now - connection.lastHeard > connection.patienceMs) connection.end('keep-alive-timeout')
+    else connection.endIfExpired(wallTime)
   }
-  desk.ports.broker.expire(now)
+  desk.ports.broker.tick()
 }
 
 /** Ends the sessions that `request` names and waits until their sockets are gone; what lingers is cut. */

@@ -1,4 +1,4 @@
-import type { Principal } from '#access'
+import type { Principal, Refused } from '#access'
 import { type Refusal, type Result, Secret, fail, ok, uuid } from '#base'
 import { type ConnackPacket, type ConnectPacket, type ProtocolVersion, reasonCodes } from '#wire/mqtt'
 import { type Ticket, serverBusy } from './admission.ts'
@@ -46,11 +46,11 @@ export function judgeConnect(
   desk: Desk,
   limits: ListenerLimits,
   ticket: Ticket,
-): Result<Opening, NotOpened> {
+): Result<Opening, NotOpened> | Promise<Result<Opening, NotOpened>> {
   if (ticket.late !== undefined) return fail(ticket.late)
   if (!desk.overload.takesConnections && !transport.isProbe) return fail(serverBusy)
-  const clientId = connect.clientId === '' ? `auto-${uuid(desk.ports.random)}` : connect.clientId
-  const proven = desk.ports.authenticate({
+  const clientId = connect.clientId === '' ? `$server-generated/${uuid(desk.ports.random)}` : connect.clientId
+  const answer = desk.ports.authenticate({
     clientId,
     userName: connect.username,
     password: secretOf(connect.password),
@@ -60,11 +60,23 @@ export function judgeConnect(
     peerAddress: transport.address,
     certificates: transport.certificates(),
   })
-  if (!proven.ok) {
-    const code = proven.error.blame === 'client-id' ? reasonCodes['client-identifier-not-valid'] : reasonCodes['not-authorized']
-    return no(code, proven.error)
-  }
-  const principal = proven.value
+  const judge = (proven: Result<Principal, Refused>) =>
+    proven.ok ? judgeProven(connect, proven.value, clientId, desk, limits) : no(refusalCode(proven.error), proven.error)
+  return answer instanceof Promise ? answer.then(judge) : judge(answer)
+}
+
+function refusalCode({ blame, reasonCode }: Refused): number {
+  return reasonCode ?? (blame === 'client-id' ? reasonCodes['client-identifier-not-valid'] : reasonCodes['not-authorized'])
+}
+
+/** The rest of the judgement, by what is true when it is known who the peer is. */
+function judgeProven(
+  connect: ConnectPacket,
+  principal: Principal,
+  clientId: string,
+  desk: Desk,
+  limits: ListenerLimits,
+): Result<Opening, NotOpened> {
   const others = [...desk.of(principal.device)].filter((connection) => connection.clientId !== clientId)
   if (others.length >= limits.connectionsPerIdentity)
     return no(
@@ -87,17 +99,12 @@ export function judgeConnect(
         { code: 'gateway/will-denied', message: 'The policy does not allow the will topic.' },
         principal.device,
       )
-    if (connect.will.qos === 2)
-      return no(
-        reasonCodes['qos-not-supported'],
-        { code: 'gateway/qos-not-supported', message: 'QoS 2 is not served yet.' },
-        principal.device,
-      )
   }
-  if (connect.properties?.authenticationMethod !== undefined)
+  const { method } = principal.authentication
+  if (connect.properties?.authenticationMethod !== undefined && method !== 'ServiceAccountToken' && method !== 'Custom')
     return no(
       reasonCodes['bad-authentication-method'],
-      { code: 'gateway/enhanced-authentication', message: 'Enhanced authentication is not served yet.' },
+      { code: 'gateway/enhanced-authentication', message: 'Nothing here judges this Authentication Method.' },
       principal.device,
     )
   return ok({
@@ -139,11 +146,12 @@ export function acceptance(connect: ConnectPacket, opening: Opening, present: bo
     reasonCode: reasonCodes.success,
     properties: {
       receiveMaximum: limits.receiveMaximum,
-      maximumQos: 1,
       maximumPacketSize: limits.maxPacketBytes,
       topicAliasMaximum: limits.topicAliasMaximum,
-      sharedSubscriptionAvailable: false,
-      subscriptionIdentifierAvailable: false,
+      ...(connect.properties?.requestResponseInformation === true
+        ? { responseInformation: `devices/${opening.principal.device}/responses` }
+        : {}),
+      ...(connect.properties?.authenticationMethod === undefined ? {} : { authenticationMethod: connect.properties.authenticationMethod }),
       ...(connect.clientId === '' ? { assignedClientIdentifier: opening.clientId } : {}),
       ...(keepAliveSeconds === connect.keepAliveSeconds ? {} : { serverKeepAlive: keepAliveSeconds }),
       ...(opening.expirySeconds === (connect.properties?.sessionExpiryInterval ?? 0)
@@ -157,4 +165,10 @@ export function acceptance(connect: ConnectPacket, opening: Opening, present: bo
 export function refusalPacket(refused: NotOpened, version: ProtocolVersion): ConnackPacket {
   const properties = version === 5 ? { properties: { reasonString: `${refused.code}: ${refused.message}` } } : {}
   return { type: 'connack', sessionPresent: false, reasonCode: refused.reasonCode, ...properties }
+}
+
+/** Whether a packet that is no CONNECT of ours is answered: 3.1.1 is, where it has a return code for what is wrong [MQTT-3.1.4-1, MQTT-3.2.2-6]. */
+export function isAnswered(version: ProtocolVersion | undefined, reasonCode: number): boolean {
+  if (version !== 4) return version === 5
+  return reasonCode === reasonCodes['unsupported-protocol-version'] || reasonCode === reasonCodes['client-identifier-not-valid']
 }

@@ -1,24 +1,33 @@
 import type { Message } from '#broker'
-import { limits } from '#base'
-import { type ProtocolVersion, encode, pubackBytes, writePuback, writePublishHead } from '#wire/mqtt'
+import { type AcknowledgeType, type ProtocolVersion, acknowledgeBytes, encode, writeAcknowledge, writePublishHead } from '#wire/mqtt'
+import { acknowledgement } from './acknowledgements.ts'
 import type { Desk } from './desk.ts'
+import { TopicAliases } from './topic-aliases.ts'
 import type { Transport } from './transport.ts'
 
+const types: readonly AcknowledgeType[] = ['puback', 'pubrec', 'pubrel', 'pubcomp']
+
+/** What {@link Outbox.publish} did. */
+export const gathered = { tooLarge: -1, more: 0, first: 1 } as const
+
 /**
- * What goes out to one client. Deliveries of one turn leave in one write, and so do the PUBACKs of one flush: at one write a packet
- * the stream layer costs more than everything else.
+ * What goes out to one client. Deliveries of one turn leave in one write, and so do the acknowledgements of one flush: at one write a
+ * packet the stream layer costs more than everything else.
  */
 export class Outbox {
   version: ProtocolVersion = 4
   /** Packets larger than this are dropped: the client said that it cannot take them [MQTT-3.1.2-24]. */
   maxPacketBytes = Number.MAX_SAFE_INTEGER
+  /** Bytes that may wait in the socket before QoS 0 is dropped. */
+  unsentBytes = Number.MAX_SAFE_INTEGER
+  aliases = new TopicAliases(0)
   messages = 0
   bytes = 0
   readonly #transport: Transport
   readonly #desk: Desk
   #packets: Buffer[] = []
   #acks: number[] = []
-  #ackCodes: number[] = []
+  #answers: number[] = []
 
   constructor(transport: Transport, desk: Desk) {
     this.#transport = transport
@@ -26,50 +35,47 @@ export class Outbox {
   }
 
   get writable(): boolean {
-    return this.#transport.bufferedBytes < limits.clientQueueBytes
+    return this.#transport.bufferedBytes < this.unsentBytes
   }
 
   /** True when the client takes so little that waiting for it would cost too much memory. */
   get isHopeless(): boolean {
-    return this.#transport.bufferedBytes > limits.clientQueueBytes * 4
+    return this.#transport.bufferedBytes > this.unsentBytes * 4
   }
 
-  /** Gathers a PUBLISH. False: too large for this client. The caller has {@link flush} called before the turn ends if this was the `first`. */
-  publish(message: Message, qos: 0 | 1, packetId: number, retain: boolean, dup: boolean): { readonly first: boolean } | undefined {
-    const head = this.#desk.headOf(message, qos, retain, this.version)
+  /**
+   * Gathers a PUBLISH. The caller has {@link flush} called before the turn ends if this was the `first`. `tooLarge`: the client does not
+   * take packets of this size, and nothing was gathered.
+   */
+  publish(message: Message, qos: 0 | 1 | 2, packetId: number, retain: boolean, dup: boolean, identifiers: readonly number[]): number {
+    const { version } = this
+    const alias = version === 4 ? 0 : this.aliases.choose(message.topic)
+    const head = this.#desk.heads.of(message, qos, retain, version, identifiers, Math.abs(alias), alias <= 0)
     const size = head.bytes.length + message.payload.length
-    if (size > this.maxPacketBytes) return undefined
+    if (size > this.maxPacketBytes) return gathered.tooLarge
+    if (alias < 0) this.aliases.learn(message.topic, -alias)
     const packet = Buffer.allocUnsafe(size)
     packet.set(message.payload, writePublishHead(head, packet, 0, packetId, dup))
     this.messages++
     this.#desk.counters.messagesOut++
-    return { first: this.#packets.push(packet) === 1 }
+    return this.#packets.push(packet) === 1 ? gathered.first : gathered.more
   }
 
-  /** Writes the gathered deliveries. */
-  flush(): void {
-    const first = this.#packets[0]
-    if (first === undefined) return
-    const all = this.#packets.length === 1 ? first : Buffer.concat(this.#packets)
-    this.#packets = []
-    this.write(all)
-  }
-
-  /** Gathers a PUBACK; true when it is the first. */
-  acknowledge(packetId: number, reasonCode: number): boolean {
-    this.#ackCodes.push(reasonCode)
+  /** Gathers an acknowledgement: an {@link acknowledgement} number with a reason code. True when it is the first. */
+  acknowledge(packetId: number, answer: number): boolean {
+    this.#answers.push(answer)
     return this.#acks.push(packetId) === 1
   }
 
-  /** Takes the gathered PUBACKs, as bytes, and says how many they are. */
-  takeAcknowledgements(): { readonly count: number; readonly bytes: Buffer } {
-    const acks = this.#acks
-    const codes = this.#ackCodes
-    this.#acks = []
-    this.#ackCodes = []
-    // MQTT 3.1.1 has no way to say no here; the refusal is in the journal.
-    const plain = this.version === 4 || codes.every((code) => code === 0)
-    return { count: acks.length, bytes: plain ? successes(acks) : withReasons(acks, codes) }
+  /** Writes the gathered deliveries, then the gathered acknowledgements. Returns how many PUBLISHes of the client were answered. */
+  flush(): number {
+    const first = this.#packets[0]
+    if (first !== undefined) {
+      const all = this.#packets.length === 1 ? first : Buffer.concat(this.#packets)
+      this.#packets = []
+      this.write(all)
+    }
+    return this.#acks.length === 0 ? 0 : this.#flushAcknowledgements()
   }
 
   /** Writes at once. */
@@ -78,15 +84,37 @@ export class Outbox {
     this.#desk.counters.bytesOut += bytes.length
     this.#transport.write(bytes)
   }
+
+  #flushAcknowledgements(): number {
+    const acks = this.#acks
+    const answers = this.#answers
+    this.#acks = []
+    this.#answers = []
+    // MQTT 3.1.1 has no way to say no here; the refusal is in the journal.
+    const plain = this.version === 4 || answers.every((answer) => (answer & 0xff) === 0)
+    this.write(plain ? successes(acks, answers) : withReasons(acks, answers))
+    let answered = 0
+    for (const answer of answers) if (answer < acknowledgement.pubrel) answered++
+    return answered
+  }
 }
 
-function successes(packetIds: readonly number[]): Buffer {
-  const bytes = Buffer.allocUnsafe(packetIds.length * pubackBytes)
+function successes(packetIds: readonly number[], answers: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(packetIds.length * acknowledgeBytes)
   let at = 0
-  for (const packetId of packetIds) at = writePuback(bytes, at, packetId)
+  for (let i = 0; i < packetIds.length; i++) at = writeAcknowledge(bytes, at, typeOf(answers[i] ?? 0), packetIds[i] ?? 0)
   return bytes
 }
 
-function withReasons(packetIds: readonly number[], codes: readonly number[]): Buffer {
-  return Buffer.concat(packetIds.map((packetId, index) => encode({ type: 'puback', packetId, reasonCode: codes[index] ?? 0 }, 5)))
+function withReasons(packetIds: readonly number[], answers: readonly number[]): Buffer {
+  return Buffer.concat(
+    packetIds.map((packetId, index) => {
+      const answer = answers[index] ?? 0
+      return encode({ type: typeOf(answer), packetId, reasonCode: answer & 0xff }, 5)
+    }),
+  )
+}
+
+function typeOf(answer: number): AcknowledgeType {
+  return types[answer >> 8] ?? 'puback'
 }

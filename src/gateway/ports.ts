@@ -1,7 +1,7 @@
-import type { BoundPolicy, Credentials, Principal, Refused } from '#access'
+import type { Authenticate, BoundPolicy, Reauthenticate } from '#access'
 import type { Broker } from '#broker'
 import type { Bus } from '#bus'
-import type { Clock, DeviceId, Random, Result, Subject } from '#base'
+import type { Clock, DeviceId, Random, Subject } from '#base'
 import type { Journal } from '#journal'
 
 /** A certificate with its key, as TLS wants them: PEM, leaf first. */
@@ -14,8 +14,10 @@ export type GatewayPorts = {
   readonly journal: Journal
   readonly broker: Broker
   readonly bus: Bus
-  /** Proves an identity; synchronous, because nothing may happen between the answer and the session. */
-  authenticate(credentials: Credentials): Result<Principal, Refused>
+  /** Proves an identity: at once, unless somebody outside has to be asked. */
+  readonly authenticate: Authenticate
+  /** Proves an identity again on a live connection; without it nobody can. */
+  readonly reauthenticate?: Reauthenticate | undefined
   /** What the subject may do by the policy of now. Asked again for the same object it costs a lookup. */
   policyOf(subject: Subject): BoundPolicy
   /** The newest certificate for our names. */

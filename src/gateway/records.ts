@@ -1,4 +1,5 @@
 import { type PolicyAction, type Principal, authenticationMethodJson } from '#access'
+import type { DropReason, Session } from '#broker'
 import { encodeStamp } from '#journal'
 import type { Desk } from './desk.ts'
 import type { EndReason } from './end-reason.ts'
@@ -69,6 +70,13 @@ export function tellDenied(
     code: 'access/no-rule',
     decision: `${who.id}/${desk.counters.denied}`,
   })
+}
+
+/** Counts and writes that messages for a session were given up. */
+export function tellDropped(desk: Desk, session: Session, reason: DropReason, count: number): void {
+  desk.counters.messagesDropped += count
+  const { owner: device, clientId } = session
+  desk.facts.tell({ kind: 'messages-dropped', time: desk.ports.clock.now(), device, clientId, reason, count })
 }
 
 /** Counts and writes that a CONNECT was refused, with what its certificate claims. */

@@ -99,6 +99,8 @@ export const factShapes = {
    */
   subscribed: object({ ...session, filters: list(text), options: list(number), identifiers: list(number) }, {}),
   unsubscribed: object({ ...session, filters: list(text) }, {}),
+  /** Messages for a session that were given up since this was last said of it: a full queue, an expiry, a slow client, a policy. */
+  'messages-dropped': object({ device: text, clientId: text, reason: text, count: number }, {}),
   /** A CONNECT took over a live session from where it was: the same device came back. `takeovers` counts those of the last minutes. */
   reconnected: object(
     { ...meeting, why: oneOf('same-place', 'silent', 'renewed'), keyChanged: flag, takeovers: number },

@@ -41,6 +41,7 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   subscribed: 15,
   unsubscribed: 16,
   'policy-changed': 40,
+  'messages-dropped': 18,
 }
 const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
   (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),

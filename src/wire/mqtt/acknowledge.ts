@@ -46,17 +46,18 @@ export function encodeAcknowledge(packet: AcknowledgePacket<AcknowledgeType>, ve
   return writer.packet(firstBytes[packet.type])
 }
 
-/** Bytes that {@link writePuback} writes. */
-export const pubackBytes = 4
+/** Bytes that {@link writeAcknowledge} writes. */
+export const acknowledgeBytes = 4
 
 /**
- * Writes a PUBACK that means success, the same four bytes in both versions, and returns the position after it. Allocates nothing.
- * The caller has made room for {@link pubackBytes}; the identifier is that of a PUBLISH that was decoded, so it is not checked again.
+ * Writes an acknowledgement that means success, the same four bytes in both versions, and returns the position after it. Allocates
+ * nothing. The caller has made room for {@link acknowledgeBytes}; the identifier is that of a packet that was decoded, so it is not
+ * checked again.
  */
-export function writePuback(into: Buffer, at: number, packetId: number): number {
-  into[at] = 0x40
+export function writeAcknowledge(into: Buffer, at: number, type: AcknowledgeType, packetId: number): number {
+  into[at] = firstBytes[type]
   into[at + 1] = 2
   into[at + 2] = packetId >> 8
   into[at + 3] = packetId & 0xff
-  return at + pubackBytes
+  return at + acknowledgeBytes
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { pubackBytes, writePuback } from './acknowledge.ts'
+import { acknowledgeBytes, writeAcknowledge } from './acknowledge.ts'
 import { encode } from './codec.ts'
 import type { MqttPacket, ProtocolVersion } from './packet.ts'
 import { publishHead, writePublishHead } from './publish.ts'
@@ -72,7 +72,7 @@ test('what cannot be written is our bug and throws', () => {
 
 test('PUBACK is written in place, after what is there already', () => {
   const out = Buffer.alloc(10, 0xee)
-  assert.equal(writePuback(out, writePuback(out, 1, 1), 0xffff), 1 + 2 * pubackBytes)
+  assert.equal(writeAcknowledge(out, writeAcknowledge(out, 1, 'puback', 1), 'puback', 0xffff), 1 + 2 * acknowledgeBytes)
   assert.equal(out.toString('hex'), 'ee400200014002ffffee')
 })
 

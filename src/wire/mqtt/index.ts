@@ -1,4 +1,4 @@
-export { pubackBytes, writePuback } from './acknowledge.ts'
+export { type AcknowledgeType, acknowledgeBytes, writeAcknowledge } from './acknowledge.ts'
 export { encode } from './codec.ts'
 export { type ReaderLimits, readerLimits } from './decode-context.ts'
 export type { Malformed } from './malformed.ts'

@@ -1,5 +1,5 @@
 import { parser } from 'mqtt-packet'
-import { pubackBytes, writePuback } from './acknowledge.ts'
+import { acknowledgeBytes, writeAcknowledge } from './acknowledge.ts'
 import { encode } from './codec.ts'
 import type { Properties, ProtocolVersion, QoS } from './packet.ts'
 import { publishHead, writePublishHead } from './publish.ts'
@@ -114,8 +114,8 @@ say(
   'write PUBACK',
   rate(1000, () => {
     let at = 0
-    for (let id = 1; id <= 1000; id++) at = writePuback(out, at, id)
-    return at / pubackBytes
+    for (let id = 1; id <= 1000; id++) at = writeAcknowledge(out, at, 'puback', id)
+    return at / acknowledgeBytes
   }),
 )
 const head = publishHead({ topic, qos: 1, retain: false, payloadBytes: payload.length }, 5)

@@ -1,0 +1,25 @@
+import type { Principal, Reauthenticated } from '#access'
+import type { DeviceId } from '#base'
+import { type AuthPacket, reasonCodes } from '#wire/mqtt'
+
+/** What an AUTH packet on a live connection asks for; undefined: something that it cannot ask (edge.md 1.9), a protocol error. */
+export function askedAgain(
+  packet: AuthPacket,
+  methodAtConnect: string | undefined,
+): { readonly method: string; readonly data: Buffer } | undefined {
+  const { authenticationMethod: method, authenticationData: data } = packet.properties ?? {}
+  if (packet.reasonCode !== reasonCodes['re-authenticate'] || method === undefined || method !== methodAtConnect) return undefined
+  return { method, data: data ?? Buffer.alloc(0) }
+}
+
+/** What follows from the answer: an AUTH packet with this code and perhaps a newer principal, or the end with this code. */
+export function afterReauthentication(
+  outcome: Reauthenticated,
+  device: DeviceId,
+): { readonly ends: boolean; readonly code: number; readonly principal?: Principal } {
+  if (outcome.kind === 'later') return { ends: false, code: reasonCodes['continue-authentication'] }
+  if (outcome.kind === 'no') return { ends: true, code: reasonCodes[outcome.protocolError ? 'protocol-error' : 'not-authorized'] }
+  // A session belongs to one identity; whoever is somebody else now has to connect anew.
+  if (outcome.principal.device !== device) return { ends: true, code: reasonCodes['not-authorized'] }
+  return { ends: false, code: reasonCodes.success, principal: outcome.principal }
+}

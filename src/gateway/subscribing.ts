@@ -1,0 +1,53 @@
+import type { Session, StoredSubscription } from '#broker'
+import { type ProtocolVersion, type SubscribePacket, type UnsubscribePacket, encode, reasonCodes } from '#wire/mqtt'
+import type { Desk } from './desk.ts'
+import { tellDenied } from './records.ts'
+import type { TopicVerdicts } from './topic-verdict.ts'
+
+/** What came of a SUBSCRIBE or UNSUBSCRIBE. */
+export type Outcome = {
+  /** The packet that answers. */
+  readonly answer: Buffer
+  /** The offset that must be durable before the answer leaves; -1: at once. */
+  readonly recorded: number
+  /** To be done once the answer has left, or cannot any more. */
+  then(): void
+}
+
+/** Judges each filter by itself, and adds those that are allowed. Retained messages follow SUBACK. */
+export function subscribe(
+  desk: Desk,
+  verdicts: TopicVerdicts,
+  session: Session,
+  packet: SubscribePacket,
+  version: ProtocolVersion,
+): Outcome {
+  const identifier = packet.properties?.subscriptionIdentifiers?.[0]
+  const who = { device: session.owner, clientId: session.clientId, id: session.connection }
+  const allowed: StoredSubscription[] = []
+  const isAllowed = packet.subscriptions.map((asked) => {
+    if (verdicts.subscribe(asked.filter) === undefined) {
+      tellDenied(desk, who, 'subscribe', asked.filter)
+      return false
+    }
+    allowed.push({ ...asked, identifier })
+    return true
+  })
+  const { broker } = desk.ports
+  const { granted, retained, recorded } = broker.subscribe(session, allowed)
+  let next = 0
+  const codes = isAllowed.map((yes) => {
+    if (!yes) return reasonCodes['not-authorized']
+    const got = granted[next++] ?? 'too-many'
+    return got === 'too-many' ? reasonCodes['quota-exceeded'] : got
+  })
+  const answer = encode({ type: 'suback', packetId: packet.packetId, reasonCodes: codes }, version)
+  return { answer, recorded, then: () => broker.sendRetained(session, retained) }
+}
+
+/** Removes subscriptions. A filter that was not subscribed is said so in MQTT 5 (0x11). */
+export function unsubscribe(desk: Desk, session: Session, packet: UnsubscribePacket, version: ProtocolVersion): Outcome {
+  const { known, recorded } = desk.ports.broker.unsubscribe(session, packet.filters)
+  const codes = known.map((was) => (was ? reasonCodes.success : reasonCodes['no-subscription-existed']))
+  return { answer: encode({ type: 'unsuback', packetId: packet.packetId, reasonCodes: codes }, version), recorded, then() {} }
+}
