@@ -90,6 +90,7 @@ export async function openControlScene(consoleDirectory?: string) {
     handshakes: 0,
     resumptions: 0,
     takeovers: 0,
+    droppedQos0: 0,
     refused: new Map<string, number>(),
   }
   const policies = compilePolicies([hubDevicesDocument()], 0)
@@ -106,7 +107,7 @@ export async function openControlScene(consoleDirectory?: string) {
     factToJson,
     isOwn: () => false,
     devices: hub.devices,
-    door: { connections: () => knobs.connections, open: () => knobs.connections.length, counters },
+    door: { connections: () => knobs.connections, open: () => knobs.connections.length, counters, level: () => 'normal' },
     listeners: () => [
       { name: 'mqtt', protocol: 'MQTT over TLS', host: '127.0.0.1', port: 8883, reason: 'devices', tls: true },
       { name: 'https', protocol: 'HTTPS', host: '127.0.0.1', port: 443, reason: 'devices', tls: true },

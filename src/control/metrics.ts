@@ -37,6 +37,12 @@ function aboutDoor({ door }: ControlPorts): readonly Metric[] {
     total('handshakes', 'Complete TLS handshakes.', counters.handshakes),
     total('resumptions', 'TLS sessions resumed.', counters.resumptions),
     total('takeovers', 'Sessions taken over by a newer connection of the same identity.', counters.takeovers),
+    total('shed_messages', 'QoS 0 messages dropped because the hub was overloaded.', counters.droppedQos0),
+    gauge(
+      'thingwall_load_level',
+      '1 for the level of load that the hub is at.',
+      ['normal', 'strained', 'overloaded'].map((level) => ({ labels: { level }, value: door.level() === level ? 1 : 0 })),
+    ),
     counter('thingwall_refused_total', 'Connections refused before they had an identity, by code.', refused),
   ]
 }

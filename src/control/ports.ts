@@ -59,6 +59,7 @@ export type DoorCounters = {
   readonly handshakes: number
   readonly resumptions: number
   readonly takeovers: number
+  readonly droppedQos0: number
   readonly refused: ReadonlyMap<string, number>
 }
 
@@ -68,6 +69,8 @@ export type DeviceDoor = {
   /** Connections with an identity; cheaper than counting {@link DeviceDoor.connections}. */
   open(): number
   readonly counters: DoorCounters
+  /** How much of what comes in is still taken. */
+  level(): 'normal' | 'strained' | 'overloaded'
 }
 
 /** What the operator door asks of the rest of the house. */

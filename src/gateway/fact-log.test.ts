@@ -41,6 +41,26 @@ test('a peer that is refused in ever new ways costs fifty records a second and a
   assert.deepEqual([written().length, written().at(-1)], [51, 'r50 +9949'])
 })
 
+test('a flood of refusals does not hide a takeover', () => {
+  const clock = new FakeClock()
+  const journal = new HeldJournal()
+  const log = new FactLog(journal, clock)
+  for (let i = 0; i < 1_000; i++) log.tellLimited(`sort ${i}`, refused(`r${i}`))
+  const former = { device: 'pump-1', connection: 'c0', address: '192.0.2.1', thumbprint: 'ab' }
+  const meeting = {
+    time: instant(0),
+    device: 'pump-1',
+    clientId: 'pump-1',
+    connection: 'c1',
+    address: '192.0.2.2',
+    thumbprint: 'ab',
+    former,
+  }
+  log.tellLimited('clone', { kind: 'clone-suspected', ...meeting, certain: false, takeovers: 1 })
+  const last = decodeRecord(journal.records.at(-1) ?? Buffer.alloc(0))
+  assert.ok(last.ok && last.value.kind === 'clone-suspected')
+})
+
 test('observers see what is written, as it is written, until they stop', () => {
   const { log } = scene()
   const seen: string[] = []

@@ -91,7 +91,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
 function answer(request: IncomingMessage, response: ServerResponse, desk: Desk): void {
   const [status, body] =
     request.url === '/healthz' && (request.method === 'GET' || request.method === 'HEAD')
-      ? health(desk.ports.health())
+      ? health([...desk.ports.health(), ...desk.overload.reasons])
       : ([404, notFound] as const)
   const bytes = Buffer.from(JSON.stringify(body))
   response.writeHead(status, {

@@ -15,6 +15,7 @@ export class LoadWatch {
   readonly #counters: Counters
   #state: LoadState = calm
   #load: Load = { loopDelayMs: 0, journalPendingBytes: 0, unsentBytes: 0, memoryShare: 0 }
+  #reasons: readonly string[] = []
   #since: { readonly at: Instant; readonly refused: number; readonly dropped: number } | undefined
 
   constructor(bounds: LoadBounds, facts: Pick<FactLog, 'tell'>, clock: Clock, counters: Counters) {
@@ -31,6 +32,11 @@ export class LoadWatch {
   /** The latest measurement. */
   get load(): Load {
     return this.#load
+  }
+
+  /** Why new connections are turned away; empty: they are not. */
+  get reasons(): readonly string[] {
+    return this.#state.level === 'normal' ? [] : [`load ${this.#state.level}: ${this.#reasons.join(', ')}`]
   }
 
   /** Takes a measurement. */
@@ -57,8 +63,10 @@ export class LoadWatch {
         ...load,
       })
     } else {
+      const { reasons } = levelOf(load, this.#bounds)
+      if (reasons.length > 0) this.#reasons = reasons
       this.#since ??= { at: time, refused, dropped }
-      this.#facts.tell({ kind: 'overloaded', time, level, from, reasons: [...levelOf(load, this.#bounds).reasons], ...load })
+      this.#facts.tell({ kind: 'overloaded', time, level, from, reasons: [...reasons], ...load })
     }
   }
 }

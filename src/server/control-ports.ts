@@ -30,12 +30,13 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
       connections: () => gateway.connections().filter((connection) => systemDevice(connection.device) === undefined),
       open: () => gateway.open - systemDevices.reduce((sum, device) => sum + gateway.openOf(device), 0),
       counters: gateway.counters,
+      level: () => gateway.load.level,
     },
     isOwn: isOwnFact,
     explain: (question) => policies.explain(question),
     checks: { run: (grant, only) => guard.run(grant, only), last: () => guard.last() },
     factToJson,
     tell: (fact) => void journal.append(encodeFact(fact)),
-    health: () => healthOf(journal),
+    health: () => [...healthOf(journal), ...gateway.load.reasons],
   }
 }

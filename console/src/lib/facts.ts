@@ -5,8 +5,8 @@ import type { Fact } from '../api/types.ts'
 export function toneOf(kind: string): 'ok' | 'bad' | 'warn' | 'quiet' | 'accent' {
   if (kind === 'telemetry') return 'accent'
   if (kind === 'connected') return 'ok'
-  if (/denied|refused|revoked/.test(kind)) return 'bad'
-  if (/disabled|deleted|lost|dropped/.test(kind)) return 'warn'
+  if (/denied|refused|revoked|suspected/.test(kind)) return 'bad'
+  if (/disabled|deleted|lost|dropped|overloaded/.test(kind)) return 'warn'
   return 'quiet'
 }
 
@@ -62,6 +62,13 @@ function times(fact: Fact): string {
   return typeof n === 'number' && n > 1 ? `${n} times` : ''
 }
 
+/** Who held a session before, one word of it. */
+function formerly(fact: Fact, name: string): string {
+  const former = fact['former']
+  const value: unknown = typeof former === 'object' && former !== null ? Reflect.get(former, name) : undefined
+  return typeof value === 'string' ? value : ''
+}
+
 /** What is said of the kinds an operator meets every day, part by part; the others list their fields. */
 const sentences: Readonly<Record<string, (fact: Fact) => readonly string[]>> = {
   connected: (fact) => {
@@ -97,6 +104,27 @@ const sentences: Readonly<Record<string, (fact: Fact) => readonly string[]>> = {
   'device-changed': (fact) => [[fact['changes']].flat().join(', '), by(fact)],
   'certificate-issued': (fact) => [`serial ${word(fact, 'serial').slice(0, 16)}`, by(fact)],
   revoked: (fact) => [word(fact, 'reason'), by(fact)],
+  reconnected: (fact) => [
+    word(fact, 'why') === 'renewed' ? 'with a newer key' : word(fact, 'why') === 'silent' ? 'after silence' : 'from the same place',
+    `from ${word(fact, 'address')}`,
+    `was ${formerly(fact, 'address')}`,
+    times(fact),
+  ],
+  'clone-suspected': (fact) => [
+    fact['certain'] === true ? 'the same key in two places, again and again' : 'the same key in two places',
+    `from ${word(fact, 'address')}`,
+    `and ${formerly(fact, 'address')}`,
+    times(fact),
+  ],
+  'theft-suspected': (fact) => [
+    `client ${word(fact, 'clientId')} of ${formerly(fact, 'device')}`,
+    word(fact, 'why') === 'older-key' ? 'with an older key' : 'with another key',
+    `from ${word(fact, 'address')}`,
+    fact['refused'] === true ? 'refused' : '',
+    times(fact),
+  ],
+  overloaded: (fact) => [word(fact, 'level'), [fact['reasons']].flat().join(', ')],
+  recovered: (fact) => [`${word(fact, 'refusedConnections')} connections refused`, `${word(fact, 'droppedMessages')} messages dropped`],
 }
 
 /** One line that says what the fact is about. */

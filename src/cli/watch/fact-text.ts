@@ -40,6 +40,48 @@ const told: ReadonlyMap<string, (member: (name: string) => string) => readonly s
     (of) => [`closed ${of('closed')} of ${of('sessions')} in ${Math.round(Number(of('durationMs')))} ms`, of('reason'), by(of('actor'))],
   ],
   ['finding', (of) => [of('check'), of('status'), of('message')]],
+  [
+    'reconnected',
+    (of) => [
+      of('why') === 'renewed' ? 'with a newer key' : of('why') === 'silent' ? 'after silence' : 'from the same place',
+      `from ${of('address')}`,
+      `was ${of('former.address')}`,
+      of('keyChanged') === 'true' && of('why') !== 'renewed' ? 'with another key' : '',
+      of('takeovers') === '1' ? '' : `${of('takeovers')} takeovers lately`,
+      as('client', of('clientId'), of('device')),
+      times(of('count')),
+    ],
+  ],
+  [
+    'clone-suspected',
+    (of) => [
+      of('certain') === 'true' ? 'the same key in two places, again and again' : 'the same key in two places',
+      `from ${of('address')}`,
+      `and ${of('former.address')}`,
+      as('client', of('clientId'), of('device')),
+      times(of('count')),
+    ],
+  ],
+  [
+    'theft-suspected',
+    (of) => [
+      `client ${of('clientId')} of ${of('former.device')}`,
+      of('why') === 'older-key' ? 'with an older key' : 'with another key',
+      `from ${of('address')}`,
+      of('former.address') === '' ? '' : `held from ${of('former.address')}`,
+      of('refused') === 'true' ? 'refused' : '',
+      times(of('count')),
+    ],
+  ],
+  ['overloaded', (of) => [of('level'), of('reasons')]],
+  [
+    'recovered',
+    (of) => [
+      `after ${seconds(of('durationMs'))}`,
+      `${of('refusedConnections')} connections refused`,
+      `${of('droppedMessages')} messages dropped`,
+    ],
+  ],
   ['hub-started', (of) => [of('version'), of('listeners')]],
 ])
 
