@@ -11,7 +11,7 @@ export type Step = {
   readonly number: number
   /** The connection that the line is about; empty for `pause`. */
   readonly name: string
-  /** `>` the client says, `<` the hub must say, else the verb. */
+  /** `>` the client says, `<` the hub must say, `<<` it must say perhaps after messages, else the verb. */
   readonly verb: string
   /** A packet in capitals, `bytes`, `text`, `nothing`; empty after other verbs. */
   readonly what: string
@@ -34,7 +34,7 @@ function readStep(line: string, number: number): Step {
   const [first = '', second = ''] = words
   if (first === 'pause') return { line, number, name: '', verb: 'pause', what: second, words: readWords([]) }
   if (!/^[A-Z]\w*$/.test(first)) throw new Error(`line ${number} names no connection: ${line}`)
-  const said = second === '>' || second === '<'
+  const said = ['>', '<', '<<'].includes(second)
   const what = said ? (words[2] ?? '') : ''
   return { line, number, name: first, verb: second, what, words: readWords(words.slice(said ? 3 : 2), what === 'bytes' || what === 'text') }
 }

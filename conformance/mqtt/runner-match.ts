@@ -6,7 +6,7 @@ import type { Received } from './runner-wire.ts'
 export type Fields = ReadonlyMap<string, string>
 
 /** Reads the fields of a packet: those of its header, and every property by its name in the specification. */
-export function fieldsOf({ raw, packet }: Received): Fields {
+export function fieldsOf({ raw, packet, topic }: Received): Fields {
   const fields = new Map<string, string>([['raw', raw.toString('hex')]])
   for (const [key, value] of Object.entries(packet)) {
     if (key === 'cmd') fields.set('packet', String(value).toUpperCase())
@@ -15,6 +15,8 @@ export function fieldsOf({ raw, packet }: Received): Fields {
     else if (key === 'reasonCode' || key === 'returnCode') fields.set('code', String(value))
     else if (key !== 'length' && value !== null) fields.set(key, text(value))
   }
+  if (topic !== undefined) fields.set('topic', topic)
+  if (packet.cmd === 'publish') fields.set('sentTopic', packet.topic)
   return fields
 }
 
@@ -43,7 +45,7 @@ export type Memory = Map<string, string>
 export function mismatch(what: string, words: Words, fields: Fields, memory: Memory): string | undefined {
   if (fields.get('packet') !== what) return `a ${what}`
   for (const [key, wanted] of expectations(what, words)) {
-    const got = key === 'payload' || key === 'topic' ? (fields.get(key) ?? '') : fields.get(key)
+    const got = fields.get(key)
     if (key === 'contains' ? !fields.get('raw')?.includes(wanted.toLowerCase()) : !agrees(wanted, got, memory)) return `${key}=${wanted}`
   }
   return undefined

@@ -54,7 +54,7 @@ export function brokenRule(raw: Buffer, packet: Packet, version: 4 | 5, maximumP
     if (packet.qos === 0 && packet.dup) return 'DUP with QoS 0 [MQTT-3.3.1-2]'
     if (packet.qos > 0 && packet.messageId === 0) return 'packet identifier 0 [MQTT-2.2.1-4]'
     if (/[+#]/.test(packet.topic)) return 'a wildcard in a topic name [MQTT-3.3.2-2]'
-    if (version === 4 && packet.topic === '') return 'an empty topic name [MQTT-4.7.3-1]'
+    if (packet.topic === '' && packet.properties?.topicAlias === undefined) return 'an empty topic name [MQTT-4.7.3-1]'
   } else if ((first & 0x0f) !== (packet.cmd === 'pubrel' ? 2 : 0)) return 'reserved flags [MQTT-2.1.3-1]'
   if (version === 4 && (packet.cmd === 'disconnect' || packet.cmd === 'auth')) return `${packet.cmd}, which 3.1.1 has not`
   const given = 'properties' in packet && packet.properties !== undefined ? Object.keys(packet.properties) : []

@@ -1,13 +1,18 @@
 import { once } from 'node:events'
 import { connect as connectTls } from 'node:tls'
-import { type Packet, parser } from 'mqtt-packet'
+import { type IPublishPacket, type Packet, parser } from 'mqtt-packet'
 import { WebSocket } from 'ws'
 import type { HubProcess, TestDevice } from '../hub.ts'
 import { within } from '../until.ts'
 import { brokenRule } from './runner-rules.ts'
 
 /** One packet from the hub: what stood on the wire, and how a decoder that is not ours reads it. */
-export type Received = { readonly raw: Buffer; readonly packet: Packet }
+export type Received = {
+  readonly raw: Buffer
+  readonly packet: Packet
+  /** The topic of a PUBLISH, also where an alias stands for it. */
+  readonly topic?: string
+}
 
 /** Which road a connection takes. */
 export type Road = (typeof roads)[number]
@@ -29,6 +34,9 @@ export class Wire {
   version: 4 | 5
   /** The largest packet that the client announced. */
   maximumPacketSize = Number.POSITIVE_INFINITY
+  /** The greatest topic alias that the client announced. */
+  topicAliasMaximum = 0
+  readonly #aliases = new Map<number, string>()
   /** The subprotocol that the hub chose, over a WebSocket. */
   readonly subprotocol: string
 
@@ -116,12 +124,23 @@ export class Wire {
         const packet = decode(raw, this.version)
         const wrong = brokenRule(raw, packet, this.version, this.maximumPacketSize)
         if (wrong !== undefined) throw new Error(wrong)
-        this.#arrived.push({ raw, packet })
+        this.#arrived.push(packet.cmd === 'publish' ? { raw, packet, topic: this.#topicOf(packet) } : { raw, packet })
       }
     } catch (error) {
       this.#fail(`what it may not send (${String(error)}): ${this.#last.toString('hex', 0, 60)}`)
     }
     this.#wake()
+  }
+
+  /** Throws when an alias is none. */
+  #topicOf({ topic, properties }: IPublishPacket): string {
+    const alias = properties?.topicAlias
+    if (alias === undefined) return topic
+    if (alias === 0 || alias > this.topicAliasMaximum) throw new Error(`alias ${alias} of ${this.topicAliasMaximum} [MQTT-3.3.2-11]`)
+    if (topic !== '') this.#aliases.set(alias, topic)
+    const known = this.#aliases.get(alias)
+    if (known === undefined) throw new Error(`alias ${alias} stands for nothing [MQTT-3.3.2-7]`)
+    return known
   }
 
   #fail(what: string): void {

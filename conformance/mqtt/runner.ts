@@ -12,6 +12,7 @@ import { type Received, type Road, Wire, roads } from './runner-wire.ts'
  *     A < CONNACK 0 sessionPresent=0 serverKeepAlive=absent   the next packet must be this; only what is named is compared
  *     A > bytes 10 [ "MQTT" 05 02 003c 00 id"A" ]          anything at all: hex, 'text', "with its length", [ counted ]
  *     A < bytes 20 03 ..                                   the next packet begins with these bytes
+ *     A << PUBREL ?m                                       this comes, perhaps after messages, which wait for later steps
  *     A < nothing                                          what A is told next is the answer to a PINGREQ
  *     A closed [code]                                      it closes, with a DISCONNECT of this code before (5), or without any
  *     A refused 0x85                                       CONNACK with this code, then it closes
@@ -87,6 +88,8 @@ class Conversation implements AsyncDisposable {
         return this.#say(party, step.what, words)
       case '<':
         return this.#hear(party, step.what, words)
+      case '<<':
+        return this.#hearAmong(party, step.what, words)
       case 'via':
         party.road = roads.find((road) => road === words.positional[0]) ?? 'mqtts'
         return
@@ -125,7 +128,10 @@ class Conversation implements AsyncDisposable {
       party.wire = await this.#open(party)
     }
     if (what === 'bytes' || what === 'text') return party.wire.send(bytes(words.positional), what === 'text')
-    if (what === 'CONNECT') party.wire.maximumPacketSize = Number(named(words, 'maximumPacketSize') ?? 0) || Number.POSITIVE_INFINITY
+    if (what === 'CONNECT') {
+      party.wire.maximumPacketSize = Number(named(words, 'maximumPacketSize') ?? 0) || Number.POSITIVE_INFINITY
+      party.wire.topicAliasMaximum = Number(named(words, 'topicAliasMaximum') ?? 0)
+    }
     party.wire.send(encode(what, words, party.version))
   }
 
@@ -235,7 +241,7 @@ class Conversation implements AsyncDisposable {
     if (qos === '1') await this.#say(party, 'PUBACK', only)
     if (qos !== '2') return
     await this.#say(party, 'PUBREC', only)
-    await this.#hear(party, 'PUBREL', only)
+    await this.#hearAmong(party, 'PUBREL', only)
     await this.#say(party, 'PUBCOMP', only)
   }
 
@@ -254,7 +260,7 @@ class Conversation implements AsyncDisposable {
 
   /** The words with this transcript's own topics and client identifiers, and with what it remembers. */
   #own({ verb, what, words }: Step): Words {
-    const says = verb !== '<'
+    const says = !verb.startsWith('<')
     const word = (text: string): string => {
       const known = says ? this.#memory.get(text) : undefined
       return known ?? text.replaceAll(/~(2?)(?=\/|$|"|:)/g, (_, second) => this.#tree(second === '2' ? 1 : 0))

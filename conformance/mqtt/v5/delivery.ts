@@ -282,8 +282,8 @@ export const delivery: Chapter = {
     A drops
     B publishes ~/a 5 qos=1
     A resumes
+    A << PUBREL ?two 0
     A < PUBLISH ~/a 1 qos=1 dup id=?one
-    A < PUBREL ?two 0
     A < PUBLISH ~/a 3 qos=2 dup id=?three
     A < PUBLISH ~/a 4 qos=1 dup id=?four
     A < PUBLISH ~/a 5 qos=1 dup=0`,

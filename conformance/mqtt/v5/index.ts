@@ -6,6 +6,7 @@ import { connect } from './connect.ts'
 import { data } from './data.ts'
 import { delivery } from './delivery.ts'
 import { farewell } from './farewell.ts'
+import { features } from './features.ts'
 import { properties } from './properties.ts'
 import { publish } from './publish.ts'
 import { regressions } from './regressions.ts'
@@ -29,5 +30,6 @@ export const chapters: Readonly<Record<string, Chapter>> = {
   'v5/delivery.ts': delivery,
   'v5/topics.ts': topics,
   'v5/shared.ts': shared,
+  'v5/features.ts': features,
   'v5/regressions.ts': regressions,
 }

@@ -104,9 +104,9 @@ export const properties: Chapter = {
     B publishes ~/a/rather/long/topic 2 qos=1
     B publishes ~/a/rather/long/topic 3 qos=1
     B publishes ~/another/long/topic 4 qos=1
-    A receives payload=1 qos=1 topicAlias=absent|1
-    A receives payload=2 qos=1 topicAlias=absent|1
-    A receives payload=3 qos=1 topicAlias=absent|1
+    A receives ~/a/rather/long/topic 1 qos=1 topicAlias=absent|1
+    A receives ~/a/rather/long/topic 2 qos=1 topicAlias=absent|1
+    A receives ~/a/rather/long/topic 3 qos=1 topicAlias=1 sentTopic=""
     A receives ~/another/long/topic 4 qos=1 topicAlias=absent|1`,
 
   'MQTT-3.1.2-27': `
