@@ -16,19 +16,19 @@ import { type Ticket, freeTicket } from './admission.ts'
 import { describeConnection } from './describe.ts'
 import type { Desk } from './desk.ts'
 import { type EndReason, disconnectCode, isBanned } from './end-reason.ts'
-import { Inbound, type InboundConnection } from './inbound.ts'
+import type { InboundConnection } from './inbound.ts'
 import type { ListenerLimits } from './listener-limits.ts'
+import { type Live, becomes, openLive } from './live.ts'
 import { type NotOpened, type Opening, acceptance, isAnswered, isDenial, judgeConnect, refusalPacket } from './opening.ts'
 import { Outbox, gathered } from './outbox.ts'
 import type { LiveConnection } from './ports.ts'
 import { afterReauthentication, askedAgain } from './reauthentication.ts'
-import { stampOf, tellConnected, tellDisconnected, tellRefused } from './records.ts'
+import { tellConnected, tellDisconnected, tellRefused } from './records.ts'
 import { tellRefusedTakeover, tellTakeover } from './takeover-facts.ts'
 import { type Outcome, subscribe, unsubscribe } from './subscribing.ts'
 import { TopicAliases } from './topic-aliases.ts'
 import { TopicVerdicts } from './topic-verdict.ts'
 import type { Transport } from './transport.ts'
-import { storedWill } from './will.ts'
 
 /*
  * One client's MQTT connection: bytes from a transport in, decisions, records and packets out. Everything here is synchronous: between
@@ -38,9 +38,6 @@ import { storedWill } from './will.ts'
  * Phases: `connecting` until CONNECT has come, `judging` while somebody is asked about it, `open`, `closed`. A closed connection ignores
  * everything.
  */
-
-/** What a connection has once its CONNECT was accepted. */
-type Live = { readonly session: Session; readonly inbound: Inbound; opening: Opening }
 
 /** See the theory of operation above. */
 export class Connection implements Link, InboundConnection {
@@ -56,8 +53,6 @@ export class Connection implements Link, InboundConnection {
   readonly #since: Instant
   #phase: 'connecting' | 'judging' | 'open' | 'closed' = 'connecting'
   #live: Live | undefined
-  #authenticationMethod: string | undefined
-  #tellsReasons = true
   #inBytes = 0
   #paused = false
 
@@ -108,6 +103,11 @@ export class Connection implements Link, InboundConnection {
     this.#paused = false
     this.transport.resume()
     this.#work()
+  }
+
+  /** Called a few times a second: a client that published too fast goes on. */
+  wake(): void {
+    if (this.#live?.inbound.rate !== undefined) this.resume()
   }
 
   /** The transport is gone without a goodbye. */
@@ -199,7 +199,7 @@ export class Connection implements Link, InboundConnection {
   #work(): void {
     const { journal } = this.#desk.ports
     while (this.#phase !== 'closed') {
-      const isFull = journal.paused || (this.#live !== undefined && this.#live.inbound.unacknowledged >= this.#limits.receiveMaximum)
+      const isFull = journal.paused || this.#live?.inbound.isFull === true
       // A client beyond its Receive Maximum is slowed down, not cut off: TCP tells it sooner than DISCONNECT 0x93 would.
       if (isFull || this.#phase === 'judging') {
         this.#paused = true
@@ -260,7 +260,6 @@ export class Connection implements Link, InboundConnection {
 
   #connect(connect: ConnectPacket): void {
     this.#outbox.version = connect.version
-    this.#tellsReasons = connect.properties?.requestProblemInformation !== false
     const judged: Result<Opening, NotOpened> | Promise<Result<Opening, NotOpened>> = judgeConnect(
       connect,
       this.transport,
@@ -276,7 +275,7 @@ export class Connection implements Link, InboundConnection {
         const message = 'The credential could not be judged now.'
         return fail({ code: 'gateway/not-judged', message, reasonCode: reasonCodes['server-unavailable'] })
       })
-      .then((answer) => this.#answered(() => this.#judged(connect, answer)))
+      .then((answer) => this.#answered(() => this.#judged(connect, answer, true)))
       .catch((error: unknown) => this.#bug(error))
   }
 
@@ -288,24 +287,16 @@ export class Connection implements Link, InboundConnection {
     this.resume()
   }
 
-  #judged(connect: ConnectPacket, judged: Result<Opening, NotOpened>): void {
+  /** `isLate`: between the judgement and now something else may have run, and the policy may be another. */
+  #judged(connect: ConnectPacket, judged: Result<Opening, NotOpened>, isLate = false): void {
     if (!judged.ok) return this.#refuse(judged.error, connect.clientId)
     const opening = judged.value
     const { principal } = opening
-    const { subject } = principal
-    const { broker } = this.#desk.ports
     tellTakeover(this.#desk, this, principal, opening.expirySeconds)
-    const stamp = stampOf(principal, this.id, this.transport.kind)
-    const { version: mqttVersion, cleanStart } = connect
-    const { expirySeconds } = opening
-    const will = connect.will === undefined ? undefined : storedWill(connect.will, stamp)
-    const { session, present } = broker.attach({ subject, cleanStart, expirySeconds, limits: this.#limits, mqttVersion, will, link: this })
-    const { messageExpirySeconds } = this.#limits
-    const publisher = { subject, connection: this.id, stamp, mqttVersion, messageExpirySeconds }
-    const inbound = new Inbound(this.#desk, this.#limits, opening.verdicts, publisher, session, this)
-    this.#live = { session, inbound, opening }
+    const live = openLive(this.#desk, this.#limits, this, connect, opening)
+    live.inbound.rate = this.#desk.rates.of(principal.device, this.#limits.publishesPerSecondPerIdentity, this.#desk.tick)
+    this.#live = live
     this.#phase = 'open'
-    this.#authenticationMethod = connect.properties?.authenticationMethod
     this.#outbox.maxPacketBytes = opening.maxPacketBytes
     this.#outbox.aliases = new TopicAliases(Math.min(connect.properties?.topicAliasMaximum ?? 0, this.#limits.topicAliasesSent))
     this.#reader.allow(this.#limits.maxPacketBytes)
@@ -313,8 +304,8 @@ export class Connection implements Link, InboundConnection {
     this.#desk.enter(principal, this)
     const described = this.describe()
     if (described !== undefined) tellConnected(this.#desk, described)
-    this.#outbox.write(encode(acceptance(connect, opening, present, this.#limits), mqttVersion))
-    broker.start(session, this, opening.receiveMaximum)
+    this.#outbox.write(encode(acceptance(connect, opening, live.present, this.#limits), connect.version))
+    if (!isLate || this.judgeAgain()) this.#desk.ports.broker.start(live.session, this, opening.receiveMaximum)
   }
 
   #disconnect(packet: DisconnectPacket, { session, opening }: Live): void {
@@ -330,7 +321,7 @@ export class Connection implements Link, InboundConnection {
   /** AUTH on a live connection: the credential is judged again, and nothing is read meanwhile (edge.md 1.9). */
   #authenticateAgain(packet: AuthPacket, live: Live): void {
     const { reauthenticate, trouble } = this.#desk.ports
-    const asked = askedAgain(packet, this.#authenticationMethod)
+    const asked = askedAgain(packet, live.method)
     if (asked === undefined || reauthenticate === undefined) return this.#close('malformed', reasonCodes['protocol-error'])
     const { principal } = live.opening
     const goOn = (outcome: Reauthenticated) => {
@@ -338,7 +329,7 @@ export class Connection implements Link, InboundConnection {
       if (next.ends) return this.#close('credential', next.code)
       const properties = { authenticationMethod: asked.method }
       this.#outbox.write(encode({ type: 'auth', reasonCode: next.code, properties }, 5))
-      if (next.principal !== undefined) this.#becomes(next.principal, live)
+      if (next.principal !== undefined) becomes(this.#desk, live, next.principal, this.transport)
     }
     this.#phase = 'judging'
     reauthenticate(principal, asked.method, asked.data)
@@ -348,16 +339,6 @@ export class Connection implements Link, InboundConnection {
       })
       .then((outcome) => this.#answered(() => goOn(outcome)))
       .catch((error: unknown) => this.#bug(error))
-  }
-
-  /** The same identity with newer attributes: what it was allowed is judged again. */
-  #becomes(principal: Principal, live: Live): void {
-    const subject = { ...principal.subject, clientId: live.opening.clientId }
-    live.opening = { ...live.opening, principal: { ...principal, subject } }
-    const { inbound, session } = live
-    inbound.publisher = { ...inbound.publisher, subject, stamp: stampOf(principal, this.id, this.transport.kind) }
-    inbound.verdicts = new TopicVerdicts(this.#desk.ports.policyOf(subject))
-    this.#desk.ports.broker.becomes(session, subject)
   }
 
   /** A bug must not leave a connection half open. */
