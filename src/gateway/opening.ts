@@ -1,6 +1,6 @@
 import type { Principal, Refused } from '#access'
 import { type Refusal, type Result, Secret, fail, ok, uuid } from '#base'
-import { type ConnackPacket, type ConnectPacket, type ProtocolVersion, reasonCodes } from '#wire/mqtt'
+import { type ConnackPacket, type ConnectPacket, type ProtocolVersion, encode, reasonCodes } from '#wire/mqtt'
 import { type Ticket, serverBusy } from './admission.ts'
 import type { Desk } from './desk.ts'
 import type { ListenerLimits } from './listener-limits.ts'
@@ -18,10 +18,10 @@ export type Opening = {
   readonly maxPacketBytes: number
 }
 
-/** A CONNECT that may not, with the CONNACK code that says so. */
-export type NotOpened = Refusal & { readonly reasonCode: number; readonly device?: string }
+/** A CONNECT that may not, with the CONNACK code that says so. `takesBytes` is the largest packet that the client takes, where it said so. */
+export type NotOpened = Refusal & { readonly reasonCode: number; readonly device?: string; readonly takesBytes?: number }
 
-const no = (reasonCode: number, refusal: Refusal, device?: string) =>
+const no = (reasonCode: number, refusal: Refusal & Pick<NotOpened, 'takesBytes'>, device?: string) =>
   fail<NotOpened>({ ...refusal, reasonCode, ...(device === undefined ? {} : { device }) })
 
 const denials: ReadonlySet<number> = new Set([
@@ -41,6 +41,28 @@ export function isDenial(refused: NotOpened): boolean {
  * refused CONNECT leaves no trace but its record.
  */
 export function judgeConnect(
+  connect: ConnectPacket,
+  transport: Transport,
+  desk: Desk,
+  limits: ListenerLimits,
+  ticket: Ticket,
+): Result<Opening, NotOpened> | Promise<Result<Opening, NotOpened>> {
+  const judged = judge(connect, transport, desk, limits, ticket)
+  return judged instanceof Promise ? judged.then((later) => sized(connect, later, limits)) : sized(connect, judged, limits)
+}
+
+/** CONNACK fits into what the client takes, or refuses in one that does [MQTT-3.1.2-24]. */
+function sized(connect: ConnectPacket, judged: Result<Opening, NotOpened>, limits: ListenerLimits): Result<Opening, NotOpened> {
+  const takesBytes = connect.properties?.maximumPacketSize
+  if (takesBytes === undefined) return judged
+  if (!judged.ok) return fail({ ...judged.error, takesBytes })
+  if (encode(acceptance(connect, judged.value, false, limits), connect.version).length <= takesBytes) return judged
+  const message = 'The answer to CONNECT is larger than the Maximum Packet Size that came with it.'
+  const refusal = { code: 'gateway/packet-size-too-small', message, takesBytes }
+  return no(reasonCodes['packet-too-large'], refusal, judged.value.principal.device)
+}
+
+function judge(
   connect: ConnectPacket,
   transport: Transport,
   desk: Desk,
@@ -82,6 +104,13 @@ function judgeProven(
     return no(
       reasonCodes['quota-exceeded'],
       { code: 'gateway/too-many-connections', message: `A device may hold at most ${limits.connectionsPerIdentity} connections.` },
+      principal.device,
+    )
+  const { broker } = desk.ports
+  if (broker.sessionsOf(principal.device) >= limits.sessionsPerIdentity && broker.find(principal.device, clientId) === undefined)
+    return no(
+      reasonCodes['quota-exceeded'],
+      { code: 'gateway/too-many-sessions', message: `A device may have at most ${limits.sessionsPerIdentity} sessions.` },
       principal.device,
     )
   const policy = desk.ports.policyOf(principal.subject)
@@ -161,10 +190,12 @@ export function acceptance(connect: ConnectPacket, opening: Opening, present: bo
   }
 }
 
-/** The CONNACK that refuses; MQTT 5 also gets the stable code and the sentence. */
+/** The CONNACK that refuses; MQTT 5 also gets the stable code and the sentence, where the client takes so much [MQTT-3.2.2-19]. */
 export function refusalPacket(refused: NotOpened, version: ProtocolVersion): ConnackPacket {
-  const properties = version === 5 ? { properties: { reasonString: `${refused.code}: ${refused.message}` } } : {}
-  return { type: 'connack', sessionPresent: false, reasonCode: refused.reasonCode, ...properties }
+  const bare = { type: 'connack', sessionPresent: false, reasonCode: refused.reasonCode } as const
+  if (version === 4) return bare
+  const told = { ...bare, properties: { reasonString: `${refused.code}: ${refused.message}` } }
+  return encode(told, version).length > (refused.takesBytes ?? Number.POSITIVE_INFINITY) ? bare : told
 }
 
 /** Whether a packet that is no CONNECT of ours is answered: 3.1.1 is, where it has a return code for what is wrong [MQTT-3.1.4-1, MQTT-3.2.2-6]. */
