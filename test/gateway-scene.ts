@@ -5,6 +5,7 @@ import { Broker } from '#broker'
 import { openBus } from '#bus'
 import { type Fact, decodeRecord } from '#journal'
 import { type ConnectPacket, FrameReader, type MqttPacket, type PublishPacket, type Subscription, encode } from '#wire/mqtt'
+import { type Ticket, freeTicket } from '../src/gateway/admission.ts'
 import { Connection } from '../src/gateway/connection.ts'
 import { Desk } from '../src/gateway/desk.ts'
 import { type ListenerLimits, defaultListenerLimits } from '../src/gateway/listener-limits.ts'
@@ -113,9 +114,9 @@ export function gateway(more: { readonly limits?: Partial<ListenerLimits>; reado
     health: () => [],
   })
   journal.onDurable((end) => desk.acknowledgements.durable(end))
-  const connect = (device: string, more: Partial<ConnectPacket> = {}) => {
+  const connect = (device: string, more: Partial<ConnectPacket> = {}, ticket: Ticket = freeTicket) => {
     const transport = new FakeTransport(device)
-    const connection = new Connection(transport, desk, limits)
+    const connection = new Connection(transport, desk, limits, ticket)
     const version = more.version ?? 4
     const reader = new FrameReader({ role: 'client', version })
     reader.allow(100_000)

@@ -9,6 +9,7 @@ import { FactLog } from './fact-log.ts'
 import { LoadWatch } from './load-watch.ts'
 import { type LoadBounds, defaultLoadBounds } from './overload.ts'
 import type { GatewayPorts } from './ports.ts'
+import { PublishRates } from './publish-rates.ts'
 import { Takeovers } from './takeover-facts.ts'
 import { PublishHeads } from './publish-heads.ts'
 
@@ -21,6 +22,7 @@ export class Desk {
   /** How much of what comes in is still taken. */
   readonly overload: LoadWatch
   readonly takeovers = new Takeovers()
+  readonly rates = new PublishRates()
   readonly heads: PublishHeads
   /** Monotonic milliseconds, refreshed a few times a second: exact enough for keep alive and free to read. */
   tick: number
@@ -69,7 +71,9 @@ export class Desk {
     if (connections?.delete(connection) !== true) return
     this.#open--
     this.takeovers.holders.left(connection.clientId, connection.id, this.tick)
-    if (connections.size === 0) this.#live.delete(principal.device)
+    if (connections.size > 0) return
+    this.#live.delete(principal.device)
+    this.rates.forget(principal.device)
   }
 
   /**

@@ -192,6 +192,7 @@ function sweep(desk: Desk, strangers: ReadonlySet<Connection>): void {
   for (const connection of desk.live()) {
     if (now - connection.lastHeard > connection.patienceMs) connection.end('keep-alive-timeout')
     else connection.endIfExpired(wallTime)
+    connection.wake()
   }
   desk.ports.broker.tick()
 }

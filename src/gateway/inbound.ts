@@ -7,6 +7,7 @@ import type { EndReason } from './end-reason.ts'
 import type { ListenerLimits } from './listener-limits.ts'
 import { type Publisher, isKept, takePublication } from './publication.ts'
 import { tellDenied } from './records.ts'
+import type { TokenBucket } from './token-bucket.ts'
 import type { TopicVerdict, TopicVerdicts } from './topic-verdict.ts'
 
 /*
@@ -32,6 +33,8 @@ export class Inbound {
   messages = 0
   /** PUBLISH packets taken whose PUBACK or PUBREC has not been sent. */
   unacknowledged = 0
+  /** How fast this identity may publish; undefined: it has no bound. */
+  rate: TokenBucket | undefined
   readonly #desk: Desk
   readonly #limits: ListenerLimits
   readonly #session: Session
@@ -54,6 +57,11 @@ export class Inbound {
     this.#connection = connection
   }
 
+  /** Whether the client has to wait: too much is on its way to the disk, or it publishes too fast. */
+  get isFull(): boolean {
+    return this.unacknowledged >= this.#limits.receiveMaximum || this.rate?.has(this.#desk.tick) === false
+  }
+
   /** HOT PATH. Takes a PUBLISH. */
   publish(packet: PublishPacket): void {
     const alias = packet.properties?.topicAlias
@@ -61,6 +69,7 @@ export class Inbound {
     if (topic === undefined) return this.#connection.fail('malformed', reasonCodes['topic-alias-invalid'])
     this.messages++
     this.#desk.counters.messagesIn++
+    this.rate?.take(this.#desk.tick)
     const packetId = packet.packetId ?? 0
     if (packet.qos === 0) {
       if (this.#desk.overload.dropsQos0) return void this.#desk.counters.droppedQos0++

@@ -22,6 +22,12 @@ export class TokenBucket {
     return true
   }
 
+  /** Whether one could be taken. */
+  has(now: number): boolean {
+    this.#fill(now)
+    return this.#tokens >= 1
+  }
+
   /** Whether nothing is missing: then the bucket says no more than a new one would. */
   isFull(now: number): boolean {
     this.#fill(now)
