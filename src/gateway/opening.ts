@@ -113,13 +113,6 @@ function judgeProven(
       { code: 'gateway/too-many-sessions', message: `A device may have at most ${limits.sessionsPerIdentity} sessions.` },
       principal.device,
     )
-  const { broker } = desk.ports
-  if (broker.sessionsOf(principal.device) >= limits.sessionsPerIdentity && broker.find(principal.device, clientId) === undefined)
-    return no(
-      reasonCodes['quota-exceeded'],
-      { code: 'gateway/too-many-sessions', message: `A device may have at most ${limits.sessionsPerIdentity} sessions.` },
-      principal.device,
-    )
   const policy = desk.ports.policyOf(principal.subject)
   if (policy.connect() === undefined)
     return no(
