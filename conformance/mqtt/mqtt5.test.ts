@@ -1,5 +1,4 @@
 import { testAll } from './suite.ts'
-import { auth } from './v5/auth.ts'
-import { topics } from './v5/topics.ts'
+import { chapters } from './v5/index.ts'
 
-testAll('MQTT 5', [topics, auth], 5)
+testAll('MQTT 5', Object.values(chapters), 5)

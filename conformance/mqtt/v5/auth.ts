@@ -22,6 +22,12 @@ export const auth: Chapter = {
     A > CONNECT clean id=A authenticationMethod=NONE-SUCH authenticationData=x
     A refused 0x8c`,
 
+  'MQTT-4.12.0-4': `
+    # a credential that proves nothing ends the connection, whatever came behind it
+    A > CONNECT clean id=A authenticationMethod=K8S-SAT authenticationData=nonsense
+    A > AUTH 0x18 authenticationMethod=K8S-SAT authenticationData=more
+    A refused 0x87|0x8c`,
+
   'MQTT-4.12.0-6': `
     # without a method there is none in CONNACK, and no AUTH
     A > CONNECT clean id=A
