@@ -12,14 +12,14 @@ export function refill(session: Session, state: SessionState, messageOf: (offset
     return undefined
   }
   for (const stored of state.inflight) {
-    if (stored.phase === 'released') session.outgoing.restoreReleased(stored.packetId, stored)
-    else {
-      const sent = delivery(stored)
-      if (sent !== undefined) session.outgoing.restore(stored.packetId, sent)
-    }
+    const sent = stored.phase === 'released' ? undefined : delivery(stored)
+    if (sent !== undefined) session.outgoing.restore(stored.packetId, sent)
+    // Without its content a QoS 2 flow ends by PUBREL: the client may know the identifier, so another message must not get it yet.
+    else if (stored.qos === 2) session.outgoing.restoreReleased(stored.packetId, stored)
   }
+  // What was in flight at QoS 1 is in the queue again, so it may be longer than it was allowed to be: nothing of it is given up for that.
   for (const stored of state.queue) {
     const waiting = delivery(stored)
-    if (waiting !== undefined) session.outgoing.enqueue(waiting)
+    if (waiting !== undefined) session.outgoing.putBack(waiting)
   }
 }

@@ -57,7 +57,10 @@ const empty: SessionState = {
 
 for (const [name, state] of Object.entries({ full, empty }))
   test(`a ${name} session comes back from its row as it was`, () => {
-    assert.deepEqual(decodeSession(encodeSession({ state, changesTo: 77 })), { ok: true, value: { state, changesTo: 77 } })
+    assert.deepEqual(decodeSession(encodeSession({ state, routedTo: 70, changesTo: 77 })), {
+      ok: true,
+      value: { state, routedTo: 70, changesTo: 77 },
+    })
   })
 
 test('any queue comes back as it was', () => {
@@ -72,7 +75,7 @@ test('any queue comes back as it was', () => {
   )
   fc.assert(
     fc.property(fc.array(delivery), (queue) => {
-      const row = decodeSession(encodeSession({ state: { ...full, queue }, changesTo: 0 }))
+      const row = decodeSession(encodeSession({ state: { ...full, queue }, routedTo: 0, changesTo: 0 }))
       assert.deepEqual(row.ok && row.value.state.queue, queue)
     }),
   )
@@ -80,11 +83,11 @@ test('any queue comes back as it was', () => {
 
 test('a full queue of a thousand neighbours costs a few kilobytes', () => {
   const queue = Array.from({ length: 1_000 }, (_, i) => ({ offset: 2 ** 40 + i, qos: 1 as const, retain: false, identifiers: [] }))
-  assert.ok(encodeSession({ state: { ...empty, queue }, changesTo: 0 }).length < 6_000)
+  assert.ok(encodeSession({ state: { ...empty, queue }, routedTo: 0, changesTo: 0 }).length < 6_000)
 })
 
 test('half a row, a hit row and anything else is a whole session or a refusal', () => {
-  const row = encodeSession({ state: full, changesTo: 1 })
+  const row = encodeSession({ state: full, routedTo: 0, changesTo: 1 })
   for (let length = 0; length < row.length; length++) assert.equal(decodeSession(row.subarray(0, length)).ok, false)
   fc.assert(
     fc.property(fc.nat(row.length - 1), fc.nat(255), (at, value) => {
@@ -112,7 +115,7 @@ for (const [what, change] of [
   ['a will of QoS 3', { will: { topic: 'a', payload: '', qos: 3, retain: false, properties: '', delaySeconds: 0, stamp: '' } }],
 ] as const)
   test(`refuses a row with ${what}`, () => {
-    const row: unknown = JSON.parse(encodeSession({ state: full, changesTo: 1 }).toString())
+    const row: unknown = JSON.parse(encodeSession({ state: full, routedTo: 0, changesTo: 1 }).toString())
     const result = decodeSession(Buffer.from(JSON.stringify(Object.assign(Object(row), change))))
     assert.equal(result.ok ? 'taken' : result.error.code, 'broker/session-unreadable')
   })

@@ -10,8 +10,11 @@ import type { SessionState, StoredDelivery, StoredInflight, StoredSubscription, 
  * Nothing is believed when it is read: the row may be half, or of a later release. What is not a whole session is refused.
  */
 
-/** A session as its row has it. `changesTo`: every recorded change below this offset is in it. */
-export type StoredSession = { readonly state: SessionState; readonly changesTo: number }
+/**
+ * A session as its row has it. Every message below the offset `routedTo` that was for it has reached it, and every change recorded below
+ * `changesTo` is in it: changes are there at once, messages when they are durable.
+ */
+export type StoredSession = { readonly state: SessionState; readonly routedTo: number; readonly changesTo: number }
 
 const version = 1
 // A full queue with Subscription Identifiers, and every filter at its longest, stays far below.
@@ -19,10 +22,11 @@ const maxRowBytes = 32 * 1024 * 1024
 const maxDepth = 5
 
 /** The row of a session. */
-export function encodeSession({ state, changesTo }: StoredSession): Buffer {
+export function encodeSession({ state, routedTo, changesTo }: StoredSession): Buffer {
   const { owner, clientId, subject, connection, mqttVersion, expirySeconds, endedAt, will, willAt } = state
   const row = {
     version,
+    routedTo,
     changesTo,
     owner,
     clientId,
@@ -50,7 +54,9 @@ export function decodeSession(bytes: Buffer): Result<StoredSession> {
   const row = fieldsOf(parsed.value)
   if (row.get('version') !== version) return unreadable('another version')
   const [owner, clientId, username, connection] = ['owner', 'clientId', 'username', 'connection'].map((name) => textOf(row.get(name)))
-  const [changesTo, mqttVersion, expirySeconds] = ['changesTo', 'mqttVersion', 'expirySeconds'].map((name) => countOf(row.get(name)))
+  const [routedTo, changesTo, mqttVersion, expirySeconds] = ['routedTo', 'changesTo', 'mqttVersion', 'expirySeconds'].map((name) =>
+    countOf(row.get(name)),
+  )
   const [endedAt, willAt] = ['endedAt', 'willAt'].map((name) => momentOf(row.get(name)))
   const attributes = pairsOf(row.get('attributes'))
   const will = row.get('will') === null ? null : willOf(row.get('will'))
@@ -60,7 +66,8 @@ export function decodeSession(bytes: Buffer): Result<StoredSession> {
   const received = everyOf(row.get('received'), packetIdOf)
   if (owner === undefined || owner === '' || owner.length > maxDeviceIdLength * 4) return unreadable('owner')
   if (clientId === undefined || username === undefined || connection === undefined || attributes === undefined) return unreadable('names')
-  if (changesTo === undefined || expirySeconds === undefined || (mqttVersion !== 4 && mqttVersion !== 5)) return unreadable('numbers')
+  if (routedTo === undefined || changesTo === undefined || expirySeconds === undefined || (mqttVersion !== 4 && mqttVersion !== 5))
+    return unreadable('numbers')
   if (endedAt === undefined || willAt === undefined || will === undefined) return unreadable('end or will')
   if (subscriptions === undefined || queue === undefined || inflight === undefined || received === undefined) return unreadable('lists')
   // The identity was authenticated when the row was written, by us; no form of it is known here.
@@ -80,7 +87,7 @@ export function decodeSession(bytes: Buffer): Result<StoredSession> {
     inflight,
     received,
   }
-  return ok({ state, changesTo })
+  return ok({ state, routedTo, changesTo })
 }
 
 /** Options byte of MQTT 5 section 3.8.3.1, with the granted QoS. */

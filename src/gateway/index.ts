@@ -1,4 +1,4 @@
-export { type RetainedStore, followRetained } from './retained-cursor.ts'
+export { type StateStore, followState } from './session-cursor.ts'
 export type { Counters } from './counters.ts'
 export { type Gateway, type GatewayConfig, openGateway } from './gateway.io.ts'
 export { type AdmissionLimits, defaultAdmissionLimits } from './admission.ts'

@@ -1,22 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DeviceId, instant, parseDeviceId } from '#base'
-import { Broker } from '#broker'
+import { instant } from '#base'
 import { encodeTelemetry } from '#journal'
 import { encodePropertyBytes } from '#wire/mqtt'
-import { FakeClock } from '../../test/fake-clock.ts'
-import { HeldJournal } from '../../test/held-journal.ts'
-import { type RetainedStore, followRetained } from './retained-cursor.ts'
+import { MemoryState, World, subjectOf } from '../../test/session-world.ts'
+import { retainedRow } from './retained-cursor.ts'
 
-const owner = (): DeviceId => {
-  const id = parseDeviceId('d')
-  assert.ok(id.ok)
-  return id.value
-}
-const record = (topic: string, body: string, retain = true) =>
+const record = (topic: string, body: string, retain = true, seconds?: number) =>
   encodeTelemetry({
     kind: 'telemetry',
-    time: instant(0),
+    time: instant(Date.UTC(2026, 0, 1)),
     device: 'd',
     auth: '',
     generation: '',
@@ -27,45 +20,18 @@ const record = (topic: string, body: string, retain = true) =>
     retain,
     dup: false,
     mqttVersion: 5,
-    properties: encodePropertyBytes({ contentType: 'text/plain' }),
+    properties: encodePropertyBytes({ contentType: 'text/plain', ...(seconds === undefined ? {} : { messageExpiryInterval: seconds }) }),
     body: Buffer.from(body),
   })
 
-/** Rows in memory that fail when told to. */
-class MemoryRows implements RetainedStore {
-  readonly rows = new Map<string, Buffer>()
-  upTo = 0
-  fails = false
-  saved = 0
-  async load() {
-    return { records: [...this.rows.values()], upTo: this.upTo }
-  }
-  async save(changes: Parameters<RetainedStore['save']>[0], upTo: number) {
-    if (this.fails) throw new Error('the disk says no')
-    this.saved += changes.length
-    for (const [topic, row] of changes)
-      if (row === undefined) this.rows.delete(topic)
-      else this.rows.set(topic, row)
-    this.upTo = upTo
-  }
-}
-
-const open = async (journal: HeldJournal, rows: MemoryRows) => {
-  const broker = new Broker({ messages: 100, bytes: 100_000 })
-  const clock = new FakeClock()
-  const errors: unknown[] = []
-  const stop = await followRetained({ journal, broker, clock, store: rows, trouble: (error) => void errors.push(error) })
-  const said = () =>
-    broker.retained
-      .matching('#')
-      .map((message) => `${message.topic}=${message.payload.toString()}`)
-      .sort()
-  return { broker, clock, errors, stop, said }
-}
-const settle = () => new Promise<void>((resolve) => void setImmediate(resolve))
+const retainedIn = ({ broker }: World) =>
+  broker.retained
+    .matching('#')
+    .map(({ topic, payload }) => `${topic}=${payload.toString()}`)
+    .sort()
 
 test('retained messages that were acknowledged and never copied come back from the journal, in order, deletions too', async () => {
-  const journal = new HeldJournal()
+  const { journal, ...rest } = (await World.open()).crash()
   for (const [topic, body] of [
     ['a', '1'],
     ['b', '1'],
@@ -76,63 +42,91 @@ test('retained messages that were acknowledged and never copied come back from t
   journal.append(record('not-retained', 'x', false))
   journal.append(record('devices/d/messages/events/', 'telemetry is never retained'))
   journal.flush()
-  const { said, broker } = await open(journal, new MemoryRows())
-  assert.deepEqual(said(), ['a=2'])
-  const [kept] = broker.retained.matching('a')
-  assert.deepEqual([kept?.owner, kept?.properties?.contentType], ['d', 'text/plain'])
+  const world = await World.open({ ...rest, journal })
+  assert.deepEqual(retainedIn(world), ['a=2'])
+  const [kept] = world.broker.retained.matching('a')
+  assert.deepEqual([kept?.publisher.identity, kept?.properties?.contentType, kept?.offset], ['d', 'text/plain', 2])
 })
 
 test('the copy and what the journal has after it make the state after a restart', async () => {
-  const journal = new HeldJournal()
-  const rows = new MemoryRows()
-  const first = await open(journal, rows)
-  first.broker.retained.set({
-    topic: 'a',
-    payload: Buffer.from('copied'),
-    qos: 1,
-    retain: true,
-    properties: undefined,
-    owner: owner(),
-    from: 'c',
-  })
-  journal.append(record('a', 'copied'))
-  journal.flush()
-  await first.stop()
-  assert.equal(rows.upTo, 1)
-  journal.append(record('b', 'only in the journal'))
-  journal.flush()
-  journal.start = 1 // retention has dropped what the copy holds
-  assert.deepEqual((await open(journal, rows)).said(), ['a=copied', 'b=only in the journal'])
+  const world = await World.open()
+  world.publish('d', { topic: 'a', body: 'copied', qos: 1, retain: true })
+  world.journal.flush()
+  await world.checkpoint()
+  assert.equal(world.rows.upTo, 1)
+  world.publish('d', { topic: 'b', body: 'only in the journal', qos: 1, retain: true })
+  world.journal.flush()
+  const left = world.crash()
+  left.journal.start = 1 // retention has dropped what the copy holds
+  assert.deepEqual(retainedIn(await World.open(left)), ['a=copied', 'b=only in the journal'])
 })
 
 test('what was read from the journal is copied at once: a hub that is killed early does not read it again', async () => {
-  const journal = new HeldJournal()
+  const { journal, rows, clock } = (await World.open()).crash()
   journal.append(record('a', 'x'))
   journal.append(record('b', 'x', false))
   journal.flush()
-  const rows = new MemoryRows()
-  await open(journal, rows)
-  assert.deepEqual([rows.upTo, [...rows.rows.keys()]], [2, ['a']])
+  const world = await World.open({ journal, rows, clock })
+  assert.deepEqual([world.rows.upTo, [...world.rows.retained.keys()]], [2, ['a']])
 })
 
 test('a copy that could not be written is owed, and the offset never passes it', async () => {
-  const journal = new HeldJournal()
-  const rows = new MemoryRows()
-  const { broker, clock, errors } = await open(journal, rows)
-  rows.fails = true
-  broker.retained.set({ topic: 'a', payload: Buffer.from('x'), qos: 1, retain: true, properties: undefined, owner: owner(), from: 'c' })
-  journal.append(record('a', 'x'))
+  const world = await World.open()
+  world.rows.failAt = 1
+  world.publish('d', { topic: 'a', body: 'x', qos: 1, retain: true })
+  world.journal.flush()
+  await world.checkpoint()
+  assert.deepEqual([world.errors.length, world.rows.upTo, world.rows.retained.size], [1, 0, 0])
+  await world.checkpoint()
+  assert.deepEqual([world.rows.upTo, [...world.rows.retained.keys()]], [1, ['a']])
+  const saves = world.rows.saves
+  await world.checkpoint()
+  assert.equal(world.rows.saves, saves, 'nothing new, nothing written')
+})
+
+test('the copy keeps who published it, where its record is, and when it expires; a restart does not lengthen its life [MQTT-3.3.2-5]', async () => {
+  const world = await World.open()
+  const publisher = { ...subjectOf('d'), username: 'D', attributes: { site: 'a' } }
+  const expiresAt = instant(world.clock.now() + 60_000)
+  const properties = { messageExpiryInterval: 60 }
+  world.broker.retained.set({
+    topic: 'a',
+    payload: Buffer.from('x'),
+    qos: 2,
+    retain: true,
+    properties,
+    publisher,
+    from: 'c',
+    offset: 41,
+    expiresAt,
+  })
+  world.publish('d', { topic: 'b', body: 'x', qos: 1 })
+  world.journal.flush()
+  await world.checkpoint()
+  const again = await World.open(world.crash())
+  const [kept] = again.broker.retained.matching('a')
+  assert.deepEqual([kept?.publisher, kept?.offset, kept?.expiresAt, kept?.qos], [publisher, 41, expiresAt, 2])
+  again.clock.advance(60_000)
+  assert.deepEqual(again.broker.retained.matching('a'), [])
+})
+
+test('a copy of the first release, which says nothing about its publisher, is owned by the identity alone', async () => {
+  const rows = new MemoryState()
+  rows.retained.set('a', { record: record('a', 'old'), about: undefined })
+  rows.retained.set('b', { record: record('b', 'hit'), about: '{"offset":' })
+  rows.retained.set('c', { record: record('c', 'x').subarray(0, 20), about: undefined })
+  const world = await World.open({ rows })
+  const [kept] = world.broker.retained.matching('a')
+  assert.deepEqual([kept?.publisher, kept?.offset], [{ ...subjectOf('d'), clientId: '' }, -1])
+  assert.deepEqual(retainedIn(world), ['a=old', 'b=hit'])
+})
+
+test('what expires in the journal expires in memory, counted from when it was published', async () => {
+  const { journal, ...rest } = (await World.open()).crash()
+  journal.append(record('a', 'x', true, 30))
   journal.flush()
-  clock.advance(5_000)
-  await settle()
-  assert.deepEqual([errors.length, rows.upTo, rows.rows.size], [1, 0, 0])
-  rows.fails = false
-  clock.advance(5_000)
-  await settle()
-  assert.deepEqual([rows.upTo, [...rows.rows.keys()]], [1, ['a']])
-  journal.append(record('elsewhere', 'x', false))
-  journal.flush()
-  clock.advance(5_000)
-  await settle()
-  assert.deepEqual([rows.upTo, rows.saved], [2, 1])
+  const world = await World.open({ ...rest, journal })
+  const [kept] = world.broker.retained.matching('a')
+  assert.equal(kept?.expiresAt, Date.UTC(2026, 0, 1) + 30_000)
+  if (kept !== undefined) assert.equal(JSON.parse(retainedRow(kept, world.clock).about ?? '{}').expiresAt, kept.expiresAt)
 })

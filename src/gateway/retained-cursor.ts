@@ -1,85 +1,52 @@
 import type { Broker, Message } from '#broker'
-import { type Clock, parseDeviceId } from '#base'
-import { type Journal, type Offset, type TelemetryFact, decodeRecord, encodeTelemetry, isRetainedTelemetry } from '#journal'
+import { type Clock, type Instant, type Subject, instant, plus } from '#base'
+import { type Offset, type TelemetryFact, decodeRecord, encodeTelemetry } from '#journal'
 import { parseTelemetryTopic } from '#wire/azure'
-import { decodePropertyBytes } from '#wire/mqtt'
+import { parseJson } from '#wire/json'
+import { expiryOf, messageFrom, stampedSubject } from './recorded-message.ts'
 import { propertyBytes } from './property-bytes.ts'
 
-/** Where the retained messages are kept: a copy of the state and the offset up to which it holds. Rows, in the program. */
-export type RetainedStore = {
-  load(): Promise<{ readonly records: readonly Buffer[]; readonly upTo: Offset }>
-  /** Replaces the records of these topics (undefined: none) and the offset, together. */
-  save(changes: readonly (readonly [topic: string, record: Buffer | undefined])[], upTo: Offset): Promise<void>
-}
-
-const saveMs = 5_000
-const page = { records: 5_000, bytes: 1024 * 1024 }
-
 /**
- * Brings the retained messages back after a start, and keeps their copy on disk. The journal has every one before it was acknowledged,
- * so the copy may lag: what is missing in it is read again from the journal. Returns how to save for the last time.
+ * The copy of one retained message: its record, and what the record does not say (JSON). Copies of the first release have no `about`:
+ * then only the identity of the publisher is known.
  */
-export async function followRetained(ports: {
-  readonly journal: Journal
-  readonly broker: Broker
-  readonly clock: Clock
-  readonly store: RetainedStore
-  trouble(error: unknown): void
-}): Promise<() => Promise<void>> {
-  const { journal, broker, clock, store } = ports
-  const { records, upTo } = await store.load()
-  for (const record of records) restore(broker, record)
-  for (let at = Math.max(upTo, journal.start); at < journal.durableEnd;) {
-    const { records: found, next } = await journal.read(at, page)
-    for (const record of found) if ('bytes' in record && isRetainedTelemetry(record.bytes)) restore(broker, record.bytes)
-    at = next
-  }
-  let saved = upTo
-  const owed = new Map<string, Buffer | undefined>()
-  const save = async () => {
-    const end = journal.durableEnd
-    if (end === saved) return
-    // Kept until the copy has them: the offset must never pass a change that a failed save did not write.
-    for (const [topic, message] of broker.retained.takeChanges())
-      owed.set(topic, message === undefined ? undefined : recordOf(message, clock))
-    const changes = [...owed]
-    await store.save(changes, end)
-    for (const [topic, record] of changes) if (owed.get(topic) === record) owed.delete(topic)
-    saved = end
-  }
-  let saving = Promise.resolve()
-  const next = () => (saving = saving.then(save).catch((error: unknown) => ports.trouble(error)))
-  // At once, or a hub that is killed early again and again would read all of the journal each time.
-  await next()
-  const stop = clock.every(saveMs, () => void next())
-  return async () => {
-    stop()
-    await next()
-  }
+export type RetainedRow = { readonly record: Buffer; readonly about: string | undefined }
+
+/** What is not in a telemetry record. */
+type About = { readonly offset: Offset; readonly expiresAt: Instant | undefined; readonly publisher: Subject }
+
+/** Brings back a retained message from its copy. What cannot be read is left out. */
+export function restoreRetainedRow(broker: Broker, { record, about }: RetainedRow): void {
+  const fact = retainedFact(record)
+  if (fact === undefined) return
+  const known = about === undefined ? undefined : parseAbout(about, stampedSubject(fact))
+  const { offset, expiresAt, publisher } = known ?? { offset: -1, expiresAt: undefined, publisher: stampedSubject(fact) }
+  broker.retained.set(messageFrom(fact, offset, publisher, expiresAt))
 }
 
-function restore(broker: Broker, bytes: Buffer): void {
-  const fact = decodeRecord(bytes)
-  if (!fact.ok || fact.value.kind !== 'telemetry' || !fact.value.retain || parseTelemetryTopic(fact.value.topic) !== undefined) return
-  const owner = parseDeviceId(fact.value.device)
-  if (!owner.ok) return
-  const { topic, body, qos, connection, properties } = fact.value
-  broker.retained.set({
-    topic,
-    payload: body,
-    qos: qos === 0 ? 0 : 1,
-    retain: true,
-    properties: decodePropertyBytes(properties),
-    owner: owner.value,
-    from: connection,
-  })
+/** Takes what the journal says was retained, by `publisher`, or what the record says of it. */
+export function restoreRetained(
+  broker: Broker,
+  record: Buffer,
+  offset: Offset,
+  publisherOf: (connection: string) => Subject | undefined,
+  longestSeconds: number | undefined,
+): void {
+  const fact = retainedFact(record)
+  if (fact === undefined) return
+  const publisher = publisherOf(fact.connection) ?? stampedSubject(fact)
+  const message = messageFrom(fact, offset, publisher, undefined)
+  broker.retained.set({ ...message, expiresAt: expiryOf(message.properties, longestSeconds, fact.time) })
 }
 
-function recordOf(message: Message, clock: Clock): Buffer {
+/** The copy of a retained message. */
+export function retainedRow(message: Message, clock: Clock): RetainedRow {
+  const { offset, expiresAt, publisher } = message
+  const seconds = message.properties?.messageExpiryInterval
   const fact: TelemetryFact = {
     kind: 'telemetry',
-    time: clock.now(),
-    device: message.owner,
+    time: expiresAt === undefined || seconds === undefined ? clock.now() : plus(expiresAt, -seconds * 1000),
+    device: publisher.identity,
     auth: '',
     generation: '',
     connection: message.from,
@@ -92,5 +59,33 @@ function recordOf(message: Message, clock: Clock): Buffer {
     properties: message.properties === undefined ? Buffer.alloc(0) : propertyBytes(message.properties),
     body: message.payload,
   }
-  return encodeTelemetry(fact)
+  const { username, clientId, attributes } = publisher
+  const about = { offset, expiresAt: expiresAt ?? null, username, clientId, attributes: Object.entries(attributes) }
+  return { record: encodeTelemetry(fact), about: JSON.stringify(about) }
+}
+
+function retainedFact(record: Buffer): TelemetryFact | undefined {
+  const fact = decodeRecord(record)
+  if (!fact.ok || fact.value.kind !== 'telemetry' || !fact.value.retain) return undefined
+  return parseTelemetryTopic(fact.value.topic) === undefined ? fact.value : undefined
+}
+
+function parseAbout(text: string, stamped: Subject): About | undefined {
+  const json = parseJson(text)
+  if (!json.ok || typeof json.value !== 'object' || json.value === null || Array.isArray(json.value)) return undefined
+  const about = new Map<string, unknown>(Object.entries(json.value))
+  const [offset, expiresAt, username, clientId, attributes] = ['offset', 'expiresAt', 'username', 'clientId', 'attributes'].map((name) =>
+    about.get(name),
+  )
+  if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || typeof username !== 'string' || typeof clientId !== 'string')
+    return undefined
+  if (!Array.isArray(attributes) || (expiresAt !== null && (typeof expiresAt !== 'number' || !Number.isFinite(expiresAt)))) return undefined
+  const pairs: [string, string][] = []
+  for (const pair of attributes) {
+    const [name, value]: unknown[] = Array.isArray(pair) ? pair : []
+    if (typeof name !== 'string' || typeof value !== 'string') return undefined
+    pairs.push([name, value])
+  }
+  const publisher = { identity: stamped.identity, username, clientId, attributes: Object.fromEntries(pairs) }
+  return { offset, expiresAt: expiresAt === null ? undefined : instant(expiresAt), publisher }
 }

@@ -14,9 +14,9 @@ import {
 } from '#access'
 import { type Audit, auditMigrations, openAudit } from '#audit'
 import { type Clock, Fault, type Random, type Result, type Subject } from '#base'
-import { Broker } from '#broker'
+import type { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
-import { type Gateway, followRetained, openGateway } from '#gateway'
+import { type Gateway, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, hubMigrations, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
@@ -26,7 +26,9 @@ import { type Vault, keyDisk, openVault } from '#vault'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
 import { guardMigrations } from './guard-ports.ts'
-import { retainedMigrations, retainedRows } from './retained-rows.ts'
+import { retainedMigrations } from './retained-rows.ts'
+import { sessionMigrations } from './session-rows.ts'
+import { createBroker, openState } from './session-state.ts'
 import { systemDevice, systemDevices } from './system-devices.ts'
 
 /** Every room of a running hub, opened in order; the console comes on top of them. */
@@ -89,6 +91,7 @@ export async function openRooms(
     ...retainedMigrations,
     ...guardMigrations,
     ...policyMigrations,
+    ...sessionMigrations,
   ]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
   const audit = await openAudit({ store, clock }, signal)
@@ -102,7 +105,7 @@ export async function openRooms(
   )
   step('certificates')
   const bus = openBus(clock)
-  const broker = new Broker(config.limits.retained)
+  const broker = createBroker(config.limits, clock, (subject) => policies.policyOf(subject))
   const pki = scope.use(
     insist(
       await openPki(
@@ -146,14 +149,14 @@ export async function openRooms(
     signal,
   )
   step('listeners')
-  const saveRetained = await followRetained({
-    journal,
-    broker,
-    clock,
-    store: retainedRows(store),
-    trouble: (error) => log.error('retained messages were not saved', { error }),
-  })
-  scope.defer(saveRetained)
+  const saveState = await openState(
+    config.limits,
+    { journal, broker, store, clock },
+    (subject) => policies.policyOf(subject),
+    () => door?.routedTo ?? journal.durableEnd,
+    (what, error) => log.error(what, { error }),
+  )
+  scope.defer(saveState)
   const gateway = scope.use(await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, hub, policies }, signal))
   door = gateway
   return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, gateway }
