@@ -18,13 +18,12 @@ export function openDoor(desk: Desk): BrokerDoor {
     },
     whenDurable: (offset, then) => desk.acknowledgements.whenDurable(offset + 1, then),
     publishWill(session, will) {
-      const who = { device: session.owner, clientId: session.clientId, id: session.connection }
       const verdicts = new TopicVerdicts(policyOf(session.subject))
       const asked = verdicts.publish(will.topic)
       // It was allowed when the client connected; what counts is the policy of now (edge.md 1.11).
-      if (asked.rule === undefined) return tellDenied(desk, who, 'publish', will.topic)
+      if (asked.rule === undefined) return tellDenied(desk, session, 'publish', will.topic)
       const verdict = asked.telemetry ? verdicts.publish(markedAsWill(will.topic)) : asked
-      if (verdict.rule === undefined) return tellDenied(desk, who, 'publish', verdict.topic)
+      if (verdict.rule === undefined) return tellDenied(desk, session, 'publish', verdict.topic)
       const { payload, qos, retain, properties, stamp } = will
       const publication: Publication = { payload, qos, retain, properties, dup: false }
       const { subject, connection, mqttVersion, limits } = session

@@ -303,7 +303,7 @@ export class Connection implements Link, InboundConnection {
     this.transport.authenticated()
     this.#desk.enter(principal, this)
     const described = this.describe()
-    if (described !== undefined) tellConnected(this.#desk, described)
+    if (described !== undefined) tellConnected(this.#desk, described, principal.subject, connect.will?.topic)
     this.#outbox.write(encode(acceptance(connect, opening, live.present, this.#limits), connect.version))
     if (!isLate || this.judgeAgain()) this.#desk.ports.broker.start(live.session, this, opening.receiveMaximum)
   }

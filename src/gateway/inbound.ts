@@ -123,8 +123,7 @@ export class Inbound {
 
   #deny(topic: string, packet: PublishPacket): void {
     const before = this.#desk.ports.journal.end
-    const { subject, connection } = this.publisher
-    tellDenied(this.#desk, { device: subject.identity, clientId: subject.clientId, id: connection }, 'publish', topic)
+    tellDenied(this.#desk, this.publisher, 'publish', topic)
     if (packet.packetId === undefined) return
     const kind = packet.qos === 2 ? acknowledgement.pubrec : acknowledgement.puback
     this.#answerInLine(packet.packetId, kind | reasonCodes['not-authorized'], before)

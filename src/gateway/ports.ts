@@ -20,6 +20,8 @@ export type GatewayPorts = {
   readonly reauthenticate?: Reauthenticate | undefined
   /** What the subject may do by the policy of now. Asked again for the same object it costs a lookup. */
   policyOf(subject: Subject): BoundPolicy
+  /** Which policy that is, for the record of a denial. */
+  policyVersion?(): number
   /** The newest certificate for our names. */
   serverTls(): ServerTls
   /** Called when there is a newer one. */

@@ -1,6 +1,7 @@
 import { type PolicyAction, type Principal, authenticationMethodJson } from '#access'
+import type { Subject } from '#base'
 import type { DropReason, Session } from '#broker'
-import { encodeStamp } from '#journal'
+import { type FactOf, encodeStamp } from '#journal'
 import type { Desk } from './desk.ts'
 import type { EndReason } from './end-reason.ts'
 import type { NotOpened } from './opening.ts'
@@ -17,7 +18,7 @@ export function stampOf(principal: Principal, connection: string, transport: Tra
 }
 
 /** Writes that a session began. */
-export function tellConnected(desk: Desk, connection: LiveConnection): void {
+export function tellConnected(desk: Desk, connection: LiveConnection, subject: Subject, willTopic: string | undefined): void {
   const { device, clientId, id, transport, mqttVersion, auth, address, tls } = connection
   desk.facts.tell({
     kind: 'connected',
@@ -31,7 +32,14 @@ export function tellConnected(desk: Desk, connection: LiveConnection): void {
     address,
     tls,
     connections: desk.open,
+    ...inputsOf(subject),
+    ...(willTopic === undefined ? {} : { will: willTopic }),
   })
+}
+
+/** What a policy compares besides the identity; left out where it says nothing new, as for every registered device. */
+function inputsOf({ identity, username, attributes }: Subject): Pick<FactOf<'connected'>, 'username' | 'attributes'> {
+  return { ...(username === identity ? {} : { username }), ...(Object.keys(attributes).length === 0 ? {} : { attributes }) }
 }
 
 /** Writes that a session ended, and what went through it. */
@@ -54,21 +62,24 @@ export function tellDisconnected(desk: Desk, connection: LiveConnection, reason:
 /** Counts and writes that a live session was refused an action; `explain` answers with the same decision. */
 export function tellDenied(
   desk: Desk,
-  who: { readonly device: string; readonly clientId: string; readonly id: string },
+  { subject, connection }: { readonly subject: Subject; readonly connection: string },
   action: PolicyAction,
   topic: string,
 ): void {
   desk.counters.denied++
-  desk.facts.tellLimited(`denied ${who.device} ${action} ${topic}`, {
+  const policy = desk.ports.policyVersion?.()
+  desk.facts.tellLimited(`denied ${subject.identity} ${action} ${topic}`, {
     kind: 'denied',
     time: desk.ports.clock.now(),
-    device: who.device,
-    clientId: who.clientId,
+    device: subject.identity,
+    clientId: subject.clientId,
     action,
     topic,
     rule: null,
     code: 'access/no-rule',
-    decision: `${who.id}/${desk.counters.denied}`,
+    decision: `${connection}/${desk.counters.denied}`,
+    ...inputsOf(subject),
+    ...(policy === undefined ? {} : { policy }),
   })
 }
 

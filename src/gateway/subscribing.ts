@@ -23,11 +23,10 @@ export function subscribe(
   version: ProtocolVersion,
 ): Outcome {
   const identifier = packet.properties?.subscriptionIdentifiers?.[0]
-  const who = { device: session.owner, clientId: session.clientId, id: session.connection }
   const allowed: StoredSubscription[] = []
   const isAllowed = packet.subscriptions.map((asked) => {
     if (verdicts.subscribe(asked.filter) === undefined) {
-      tellDenied(desk, who, 'subscribe', asked.filter)
+      tellDenied(desk, session, 'subscribe', asked.filter)
       return false
     }
     allowed.push({ ...asked, identifier })

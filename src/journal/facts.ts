@@ -1,5 +1,5 @@
 import type { Instant } from '#base'
-import { type Shaped, flag, list, nullable, number, object, oneOf, text } from './shape.ts'
+import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
 
 /** How a message was authenticated, and how it came: what every telemetry record of one connection shares. */
 export type Stamp = {
@@ -56,7 +56,8 @@ export const factShapes = {
       /** Live connections of the hub, this one included. */
       connections: number,
     },
-    {},
+    /** What a policy compares, where it is more than the device and the client id; and the topic of the will. */
+    { username: text, attributes: texts, will: text },
   ),
   disconnected: object({ ...session, reason: text, bytesIn: number, bytesOut: number, durationMs: number }, {}),
   /** A live session was refused an action. `rule` is null when no rule spoke: the default denies. */
@@ -70,8 +71,8 @@ export const factShapes = {
       code: text,
       decision: text,
     },
-    /** What the decision was made of, besides: `attributes` as `name=value`, and the version of the policy. */
-    { count: number, username: text, attributes: list(text), policy: number },
+    /** What the decision was made of, besides, and the version of the policy. */
+    { count: number, username: text, attributes: texts, policy: number },
   ),
   /** A connection refused before it had an identity; the certificate is what it claimed, not what we believe. */
   refused: object(

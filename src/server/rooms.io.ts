@@ -2,14 +2,12 @@ import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import {
   authenticate,
-  deviceSubject,
   hubChecksDocument,
   openOperators,
   openPolicies,
   policyMigrations,
   systemGrant,
   type Operators,
-  type PlanScene,
   type Policies,
 } from '#access'
 import { type Audit, auditMigrations, openAudit } from '#audit'
@@ -26,6 +24,7 @@ import { type Vault, keyDisk, openVault } from '#vault'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
 import { guardMigrations } from './guard-ports.ts'
+import { policyScene } from './policy-usage.ts'
 import { retainedMigrations } from './retained-rows.ts'
 import { sessionMigrations } from './session-rows.ts'
 import { createBroker, openState } from './session-state.ts'
@@ -144,7 +143,7 @@ export async function openRooms(
       fixed: [hubChecksDocument(systemDevices)],
       commit: (grant, what, statements) => audit.commit(grant, what, statements),
       tell: (fact) => void journal.append(encodeFact(fact)),
-      scene: () => policyScene(door),
+      scene: () => policyScene(broker, journal),
     },
     signal,
   )
@@ -159,6 +158,10 @@ export async function openRooms(
   scope.defer(saveState)
   const gateway = scope.use(await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, hub, policies }, signal))
   door = gateway
+  policies.onChange(() => {
+    const { closed, ...effect } = gateway.policyChanged()
+    return { sessionsClosed: closed, ...effect }
+  })
   return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, gateway }
 }
 
@@ -186,6 +189,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
         clock.now(),
       ),
     policyOf: (subject: Subject) => policies.policyOf(subject),
+    policyVersion: () => policies.current.version,
     serverTls: () => {
       const { certificatePem, keyPem } = pki.serverCertificate()
       return { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString('utf8')), clientCa: pki.trustAnchorsPem + pki.issuersPem }
@@ -217,18 +221,6 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     if (!denied || config.httpsFallback === undefined || !error.message.startsWith(`Port ${config.httpsPort} `)) throw error
     return await openGateway({ ...listeners, httpsPort: config.httpsFallback }, ports, signal)
   }
-}
-
-/** Who would be met by a change of policy. */
-function policyScene(door: Gateway | undefined): PlanScene {
-  const sessions = (door?.connections() ?? []).map(({ device, clientId, subscriptions }) => ({
-    subject: deviceSubject(device, clientId),
-    connected: true,
-    subscriptions,
-    published: [],
-    queued: 0,
-  }))
-  return { sessions, retained: [] }
 }
 
 /** Why the hub is not well; empty: it is. */

@@ -110,7 +110,7 @@ test('a denial in the journal answers later with the same inputs', () => {
     topic: 'plant/#',
     decision: 'c1/7',
     username: 'historian',
-    attributes: ['site=a=b', 'x='],
+    attributes: { site: 'a=b', x: '' },
     policy: 2,
   } as const
   const set = compilePolicies(

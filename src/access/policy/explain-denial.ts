@@ -3,7 +3,7 @@ import { type Decision, type Standing, explain } from './decision.ts'
 import type { PolicyAction } from './model.ts'
 import type { PolicySet } from './policy-set.ts'
 
-/** What the journal keeps of a denial: the `denied` fact. `attributes` are `name=value`; `policy` is the version that said no. */
+/** What the journal keeps of a denial: the `denied` fact. `policy` is the version that said no. */
 export type Denial = {
   readonly device: string
   readonly clientId: string
@@ -11,7 +11,7 @@ export type Denial = {
   readonly topic: string
   readonly decision: string
   readonly username?: string
-  readonly attributes?: readonly string[]
+  readonly attributes?: Readonly<Record<string, string>>
   readonly policy?: number
 }
 
@@ -23,16 +23,10 @@ export function explainDenial(set: PolicySet, denial: Denial, standing: Standing
   const identity = parseDeviceId(denial.device)
   if (!identity.ok) return identity
   const method = ['x509:', 'sat:', 'custom:'].find((prefix) => denial.device.startsWith(prefix)) ?? ''
-  const attributes = Object.fromEntries((denial.attributes ?? []).map(pair))
   const username = denial.username ?? denial.device.slice(method.length)
-  const subject = { identity: identity.value, username, clientId: denial.clientId, attributes }
+  const subject = { identity: identity.value, username, clientId: denial.clientId, attributes: denial.attributes ?? {} }
   const decision = explain(set, { subject, standing, action: denial.action, topic: denial.topic }, denial.decision)
   if (denial.policy === undefined || denial.policy === set.version) return ok(decision)
   const since = ` The policy was version ${denial.policy} when it was denied, and is version ${set.version} now.`
   return ok({ ...decision, reason: `${decision.reason}${since}` })
-}
-
-function pair(text: string): readonly [string, string] {
-  const equals = text.indexOf('=')
-  return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)]
 }

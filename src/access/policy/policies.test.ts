@@ -57,7 +57,7 @@ async function scene() {
     fixed: [hubChecksDocument(['thingwall-probe'])],
     commit: audit.commit,
     tell: (fact) => void told.push(fact),
-    scene: () => ({ sessions: knobs.sessions, retained: [] }),
+    scene: async () => ({ sessions: knobs.sessions, retained: [] }),
   }
   const open = () => openPolicies(ports, signal)
   return {
@@ -282,14 +282,14 @@ test('a plan says who loses and wins what, and changes nothing', async () => {
       queued: 5,
     },
   ]
-  const removal = policies.plan(read, { remove: 'readers' })
+  const removal = await policies.plan(read, { remove: 'readers' })
   assert.ok(removal.ok)
   assert.deepEqual(removal.value.plan.sessions, { judged: 2, closed: 1, losing: 1, gaining: 0 })
   assert.deepEqual(
     removal.value.plan.affected.map(({ identity, closed, rightsLost }) => [identity, closed, rightsLost]),
     [['x509:historian', true, ['connect as historian', 'subscribe plant/#']]],
   )
-  const stricter = policies.plan(read, { apply: strictDevices })
+  const stricter = await policies.plan(read, { apply: strictDevices })
   assert.ok(stricter.ok)
   const [one] = stricter.value.plan.affected
   assert.deepEqual(

@@ -53,7 +53,7 @@ export interface Policies {
   /** Runs every test of the policies that would be in force after `change`, or of those that are. Refuses as {@link Policies.apply} does for documents. */
   test(grant: Grant<'policy.read'>, change?: Change): Result<readonly TestOutcome[], ChangeRefused>
   /** What `change` would do. Refuses as {@link Policies.apply} does for documents; failing tests are part of the answer. */
-  plan(grant: Grant<'policy.read'>, change: Change): Result<PlannedChange, ChangeRefused>
+  plan(grant: Grant<'policy.read'>, change: Change): Promise<Result<PlannedChange, ChangeRefused>>
   /**
    * Applies `change`. Refuses `access/document-malformed`, `access/policy-invalid`, `access/policy-not-found`, `access/policy-fixed` (a document that
    * belongs to the hub), `access/policies-too-many`, `access/policy-test-failed`, and `access/policy-conflict` when `expected` is not the version in
@@ -125,9 +125,10 @@ class OpenPolicies implements Policies {
     return next.ok ? ok(next.value.tests) : next
   }
 
-  plan(_grant: Grant<'policy.read'>, change: Change): Result<PlannedChange, ChangeRefused> {
+  async plan(_grant: Grant<'policy.read'>, change: Change): Promise<Result<PlannedChange, ChangeRefused>> {
+    const scene = await this.#ports.scene()
     const next = this.#next(change)
-    return next.ok ? ok({ plan: plan(this.#current, next.value.set, this.#ports.scene()), tests: next.value.tests }) : next
+    return next.ok ? ok({ plan: plan(this.#current, next.value.set, scene), tests: next.value.tests }) : next
   }
 
   async apply(grant: Grant<'policy.write'>, change: Change, expected?: number): Promise<Result<AppliedChange, ChangeRefused>> {

@@ -50,5 +50,5 @@ export type PolicyPorts = {
   /** Tells the journal what has become durable. */
   tell(fact: PolicyChanged): void
   /** Who is connected or has a stored session, and who owns retained messages; for plans. */
-  scene(): PlanScene
+  scene(): Promise<PlanScene>
 }
