@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,6 +36,8 @@ export type HubOptions = {
   /** Put the data directory here (it must exist) instead of a fresh folder. */
   readonly directory?: string
   readonly arguments?: readonly string[]
+  /** The settings file, YAML. By default all is standard, but answers to denied clients do not take longer and longer: tests are denied often. */
+  readonly settings?: string
 }
 
 type Ports = { readonly mqtt: number; readonly https: number; readonly console: number }
@@ -47,6 +49,7 @@ export class HubProcess implements AsyncDisposable {
   readonly #home: string
   readonly directory: string
   readonly #arguments: readonly string[]
+  readonly #settings: string
   #child: ChildProcess | undefined
   #output = ''
 
@@ -56,6 +59,8 @@ export class HubProcess implements AsyncDisposable {
     this.host = options.host ?? '127.0.0.1'
     this.ports = ports
     this.#arguments = options.arguments ?? []
+    this.#settings = join(home, 'settings.yaml')
+    writeFileSync(this.#settings, options.settings ?? 'broker: {deniedDelaySeconds: 0}\n')
   }
 
   /** Starts a hub on free ports with a data directory and key file of its own, and waits until it is ready. */
@@ -98,7 +103,7 @@ export class HubProcess implements AsyncDisposable {
     const { mqtt, https, console } = this.ports
     const flags = ['--data', this.directory, '--key-file', this.keyFile, '--host', this.host]
     const ports = ['--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--console-port', `${console}`]
-    const child = spawn(process.execPath, [main, 'start', ...flags, ...ports, ...this.#arguments], {
+    const child = spawn(process.execPath, [main, 'start', ...flags, ...ports, '--config', this.#settings, ...this.#arguments], {
       env: this.environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     })

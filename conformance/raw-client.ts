@@ -12,7 +12,10 @@ export const transports = ['mqtts', 'wss'] as const
 export type Transport = (typeof transports)[number]
 
 /** What the client side of a test connection may choose. */
-export type RawOptions = Pick<ConnectionOptions, 'cert' | 'key' | 'minVersion' | 'maxVersion' | 'ciphers' | 'session'>
+export type RawOptions = Pick<ConnectionOptions, 'cert' | 'key' | 'minVersion' | 'maxVersion' | 'ciphers' | 'session'> & {
+  /** The address of this machine to come from: to the hub each is another peer. */
+  readonly localAddress?: string
+}
 
 /** A client that says exactly what a test wants it to say, byte by byte, over TLS or over a WebSocket in TLS. */
 export class RawClient implements Disposable {
@@ -107,6 +110,11 @@ export class RawClient implements Disposable {
   /** Whether this connection resumed an earlier TLS session. */
   get resumed(): boolean {
     return this.#socket.isSessionReused()
+  }
+
+  /** Takes nothing more from the network; what comes waits where it is. */
+  stopReading(): void {
+    this.#socket.pause()
   }
 
   get isClosed(): boolean {

@@ -34,7 +34,8 @@ export function tellTakeover(desk: Desk, fresh: Pick<Connection, 'id' | 'transpo
     // A connection is given up after one and a half times its keep alive.
     const judged = judgeTakeover({ address, thumbprint, expiresAt }, { ...before, silentMs, keepAliveMs: old.patienceMs / 1.5 }, swaps)
     const former = { device, connection: old.id, address: before.address, thumbprint: before.thumbprint }
-    const sort = `${judged.kind} ${device} ${clientId}`
+    // Certainty is news, so it is a sort of its own.
+    const sort = `${judged.kind} ${judged.kind === 'clone-suspected' && judged.certain} ${device} ${clientId}`
     if (judged.kind === 'theft-suspected') desk.facts.tellLimited(sort, { ...who, ...judged, former, refused: false })
     else desk.facts.tellLimited(sort, { ...who, ...judged, former, takeovers })
   }

@@ -57,7 +57,7 @@ export function hubLimits(settings: Settings): HubLimits {
 /** 0 is no bound. */
 function rate(perSecond: number | undefined, burst: number | undefined, standard: Rate | undefined): Rate | undefined {
   const average = perSecond ?? standard?.perSecond ?? 0
-  return average === 0 ? undefined : { perSecond: average, burst: burst ?? standard?.burst ?? 1 }
+  return average === 0 ? undefined : { perSecond: average, burst: burst ?? standard?.burst ?? 10_000 }
 }
 
 function listenerLimits(common: LimitSettings, own: LimitSettings): ListenerLimits {

@@ -137,7 +137,7 @@ export const limitsSchema = Type.Object(
   { ...closed, description: 'What one peer may ask for, on every listener for devices.' },
 )
 
-const rateOf = (rate: { readonly perSecond: number; readonly burst: number } | undefined) => rate ?? { perSecond: 0, burst: 1 }
+const rateOf = (rate: { readonly perSecond: number; readonly burst: number } | undefined) => rate ?? { perSecond: 0, burst: 10_000 }
 
 const level = (strained: Number, overloaded: Number, what: string) =>
   group(
@@ -175,7 +175,7 @@ const brokerSchema = Type.Object(
     ),
     connectsPerSecond: whole(
       { min: 0, max: 1_000_000, unit: 'a second', default: rateOf(admission.connects).perSecond },
-      'New connections in all, on average. Beyond it they get 0x9F (3.1.1: code 3), beyond a hundred such answers a second they are closed before TLS. 0: no bound.',
+      'New connections in all, on average. Beyond it they get 0x9F (3.1.1: code 3), beyond a hundred such answers a second they are closed before TLS. 0: no bound; a bound lets strangers from many addresses keep everybody out, so set it only where a proxy in front tells them apart.',
     ),
     connectBurst: whole(
       { min: 1, max: 10_000_000, unit: 'connections', default: rateOf(admission.connects).burst },
