@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
-import { type Target, attempt, mutate } from './fuzz.ts'
+import { FuzzFailure, type Target, attempt, mutate } from './fuzz.ts'
 import { Coverage } from './fuzz-coverage.ts'
 import { SeededRandom } from './seeded-random.ts'
 
@@ -97,7 +97,12 @@ class Watchdog implements Disposable {
   readonly #bytes = Buffer.from(this.#shared, 8)
   readonly #worker: Worker
 
+  readonly #seed: number
+
   constructor(seed: number) {
+    this.#seed = seed
+    // Thrown where nobody waits, such as in a microtask or a socket's event: it belongs to the input that runs.
+    process.on('uncaughtException', this.#uncaught)
     this.#worker = new Worker(new URL('fuzz-watchdog.ts', import.meta.url), { workerData: { shared: this.#shared, seed, patienceMs } })
     this.#worker.unref()
   }
@@ -108,7 +113,14 @@ class Watchdog implements Disposable {
     Atomics.add(this.#header, 0, 1)
   }
 
+  readonly #uncaught = (error: unknown): void => {
+    const input = Buffer.from(this.#bytes.subarray(0, Math.min(this.#header[1] ?? 0, sharedBytes)))
+    console.error(new FuzzFailure(input, this.#seed, error))
+    process.exit(1)
+  };
+
   [Symbol.dispose](): void {
+    process.off('uncaughtException', this.#uncaught)
     void this.#worker.terminate()
   }
 }

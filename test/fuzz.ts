@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pathToFileURL } from 'node:url'
 import { SeededRandom } from './seeded-random.ts'
@@ -126,10 +126,11 @@ async function main(): Promise<void> {
   for (const { path } of found) await searchFile(path, Number(values.seconds), seed, values.save)
 }
 
-/** A target's corpus: `corpus/` beside it, or `corpus-x/` beside `x.fuzz.ts` where the folder has several. */
+/** A target's corpus: `corpus/` beside it, or `corpus-x/` beside `x.fuzz.ts` where the folder has several targets. */
 export function corpusOf(path: string): string {
-  const own = `${root}${path.replace(/([^/]+)\.fuzz\.ts$/, 'corpus-$1')}`
-  return readCorpus(own).length > 0 ? own : `${root}${dirname(path)}/corpus`
+  const folder = `${root}${dirname(path)}`
+  const several = readdirSync(folder).filter((name) => name.endsWith('.fuzz.ts')).length > 1
+  return `${folder}/corpus${several ? `-${basename(path, '.fuzz.ts')}` : ''}`
 }
 
 async function searchFile(path: string, seconds: number, seed: number, save: boolean): Promise<void> {
@@ -144,10 +145,10 @@ async function searchFile(path: string, seconds: number, seed: number, save: boo
     mkdirSync(corpusFolder, { recursive: true })
     writeFileSync(`${corpusFolder}/found-${seed}-${String(saved++).padStart(4, '0')}`, input)
   }
-  const given =
-    'seeds' in loaded && Array.isArray(loaded.seeds) ? loaded.seeds.filter((seed_): seed_ is Buffer => Buffer.isBuffer(seed_)) : []
+  const given = 'seeds' in loaded && Array.isArray(loaded.seeds) ? loaded.seeds.filter((one): one is Buffer => Buffer.isBuffer(one)) : []
   const corpus = [...readCorpus(corpusFolder), ...given]
   const { runs, reached, kept, earlyMiB, lateMiB } = await search(loaded.target, corpus, `/${dirname(path)}/`, seconds, seed, keep)
+  if ('close' in loaded && typeof loaded.close === 'function') await loaded.close()
   console.log(`  ${runs} runs, ${reached} characters of source reached, ${kept} inputs reached something new`)
   console.log(`  memory ${earlyMiB.toFixed(1)} MiB after a quarter of the time, ${lateMiB.toFixed(1)} MiB at the end`)
 }
