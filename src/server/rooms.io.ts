@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import {
-  authenticate,
+  type Authentication,
   hubChecksDocument,
   openOperators,
   openPolicies,
@@ -23,12 +23,13 @@ import { type Store, openStore } from '#store'
 import { type Vault, keyDisk, openVault } from '#vault'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
+import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
 import { guardMigrations } from './guard-ports.ts'
 import { policyScene } from './policy-usage.ts'
 import { retainedMigrations } from './retained-rows.ts'
 import { sessionMigrations } from './session-rows.ts'
 import { createBroker, openState } from './session-state.ts'
-import { systemDevice, systemDevices } from './system-devices.ts'
+import { systemDevices } from './system-devices.ts'
 
 /** Every room of a running hub, opened in order; the console comes on top of them. */
 export type Rooms = {
@@ -130,10 +131,19 @@ export async function openRooms(
       random,
       commit: (grant, what, statements) => audit.commit(grant, what, statements),
       tell: (fact) => void journal.append(encodeFact(fact)),
-      changed: (device, reason) => bus.closeSessions({ device, reason }),
+      changed: (device, reason) => closeAllOf(device, reason, bus, authentication),
+      sharedKeys:
+        config.authentication.sasUntil === undefined
+          ? undefined
+          : {
+              allowedUntil: config.authentication.sasUntil,
+              seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
+              unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
+            },
     },
     signal,
   )
+  const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registryPorts(config, pki, hub), clock)))
   let door: Gateway | undefined
   const policies = await openPolicies(
     {
@@ -156,7 +166,9 @@ export async function openRooms(
     (what, error) => log.error(what, { error }),
   )
   scope.defer(saveState)
-  const gateway = scope.use(await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, hub, policies }, signal))
+  const gateway = scope.use(
+    await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, policies, authentication }, signal),
+  )
   door = gateway
   policies.onChange(() => {
     const { closed, ...effect } = gateway.policyChanged()
@@ -165,34 +177,25 @@ export async function openRooms(
   return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, gateway }
 }
 
-type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'hub' | 'policies'> & Pick<World, 'clock' | 'random' | 'log'>
+type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'policies'> &
+  Pick<World, 'clock' | 'random' | 'log'> & { readonly authentication: Authentication }
 
 async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
-  const { clock, random, log, journal, broker, bus, pki, hub, policies } = rooms
-  const ourNames = new Set(config.names.map((name) => name.toLowerCase()))
+  const { clock, random, log, journal, broker, bus, pki, policies, authentication } = rooms
   const ports = {
     clock,
     random,
     journal,
     broker,
     bus,
-    authenticate: (credentials: Parameters<typeof authenticate>[0]) =>
-      authenticate(
-        credentials,
-        {
-          find: (id) => systemDevice(id) ?? hub.devices.find(id),
-          withThumbprint: (sha256) => hub.devices.withThumbprint(sha256),
-          verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
-          leafFacts: (leaf) => pki.leafFacts(leaf),
-          isOurHost: (host) => ourNames.has(hostWithoutPort(host)),
-        },
-        clock.now(),
-      ),
+    authenticate: authentication.authenticate,
+    reauthenticate: authentication.reauthenticate,
     policyOf: (subject: Subject) => policies.policyOf(subject),
     policyVersion: () => policies.current.version,
     serverTls: () => {
       const { certificatePem, keyPem } = pki.serverCertificate()
-      return { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString('utf8')), clientCa: pki.trustAnchorsPem + pki.issuersPem }
+      const clientCa = pki.trustAnchorsPem + pki.issuersPem + authentication.trustAnchorsPem
+      return { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString('utf8')), clientCa }
     },
     onServerTls: (renewed: () => void) => void pki.onServerCertificate(renewed),
     describeCertificate: describe,
@@ -241,12 +244,6 @@ function describe(leaf: Buffer): { readonly subject: string; readonly fingerprin
   } catch {
     return undefined
   }
-}
-
-function hostWithoutPort(host: string): string {
-  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(host)
-  if (bracketed?.[1] !== undefined) return bracketed[1].toLowerCase()
-  return host.replace(/:\d+$/, '').toLowerCase()
 }
 
 function isAddress(name: string): boolean {
