@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseConfig } from './config.io.ts'
+import { defaultWorkers, parseConfig } from './config.io.ts'
 
 const parse = (flags: Record<string, string | string[]>, environment: Record<string, string> = {}) => parseConfig(flags, environment)
 
@@ -27,6 +27,12 @@ test('a flag wins over the environment, the environment over the default', () =>
   assert.deepEqual([config.value.mqttPort, config.value.consolePort, config.value.dataDirectory], [1, 3, '/x'])
 })
 
+test('one core speaks TLS where it does everything else; more cores get a thread each, up to what one engine can feed', () => {
+  assert.deepEqual([1, 2, 3, 4, 64].map(defaultWorkers), [0, 2, 3, 4, 4])
+  const config = parse({ workers: '0' })
+  assert.equal(config.ok && config.value.workers, 0)
+})
+
 test('names are lower-cased, loopback is always covered, nothing twice', () => {
   const config = parse({ name: ['Hub.Example', '10.0.0.1', 'localhost'], host: '10.0.0.1' })
   assert.ok(config.ok)
@@ -50,6 +56,10 @@ for (const [flag, value] of [
   ['retention-days', '0'],
   ['retention-days', 'NaN'],
   ['log-level', 'loud'],
+  ['workers', '-1'],
+  ['workers', '1.5'],
+  ['workers', '0x2'],
+  ['workers', '65'],
   ['no-such-flag', '1'],
 ] as const) {
   test(`CVE-2026-42209: --${flag} ${value} is refused by name`, () => {

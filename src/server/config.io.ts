@@ -74,14 +74,14 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   const retentionBytes = bytes(text('retention-bytes') ?? '10G')
   const retentionDays = Number(text('retention-days') ?? '30')
   const logLevel = text('log-level') ?? 'info'
-  const workers = Number(text('workers') ?? defaultWorkers(availableParallelism()))
+  const workers = text('workers') ?? `${defaultWorkers(availableParallelism())}`
   const names = namesOf(flags['name'], environment['THINGWALL_NAME'] ?? settings.value.names?.join(','))
   if (!mqttPort.ok) return mqttPort
   if (!httpsPort.ok) return httpsPort
   if (!consolePort.ok) return consolePort
   if (retentionBytes === undefined) return bad('--retention-bytes', 'must be a number of bytes from 1M on, such as 10G')
   if (!(retentionDays > 0 && retentionDays <= 36_500)) return bad('--retention-days', 'must be a number of days from above 0 to 36500')
-  if (!Number.isInteger(workers) || workers < 0 || workers > 64) return bad('--workers', 'must be a whole number from 0 to 64')
+  if (!/^[0-9]{1,2}$/.test(workers) || Number(workers) > 64) return bad('--workers', 'must be a whole number from 0 to 64')
   if (!isLogLevel(logLevel)) return bad('--log-level', 'must be debug, info, warn or error')
   if (!names.ok) return names
   const host = text('host') ?? '127.0.0.1'
@@ -105,14 +105,14 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     retentionMs: retentionDays * dayMs,
     logLevel,
     limits: hubLimits(settings.value),
-    workers,
+    workers: Number(workers),
     authentication: authentication.value,
   })
 }
 
-/** How many threads speak TLS when nobody says: see docs/adr/0010-tls-workers.md for the figures. */
+/** Threads that speak TLS when nobody says: none on one core, then one for each core up to as many as the engine can feed (docs/adr/0010-tls-workers.md). */
 export function defaultWorkers(cores: number): number {
-  return cores < 2 ? 0 : Math.min(cores, 8)
+  return cores < 2 ? 0 : Math.min(cores, 4)
 }
 
 /**
