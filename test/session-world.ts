@@ -91,6 +91,11 @@ export class WorldClient implements Link {
   takenOver(): void {}
   stuck(): void {}
 
+  /** The hub has no session for it: it knows nothing of QoS 2 either [MQTT-3.2.2-5]. */
+  forget(): void {
+    this.#received.clear()
+  }
+
   /** The connection is gone; what it owed on it is void. */
   cut(): void {
     this.session = undefined
@@ -204,6 +209,7 @@ export class World {
     const asked = { subject, cleanStart, expirySeconds, limits: this.limits, mqttVersion: 5, will, link: client } as const
     const { session, present } = this.broker.attach(asked)
     client.session = session
+    if (!present) client.forget()
     this.broker.start(session, client, window)
     return present
   }
