@@ -86,8 +86,8 @@ const deniedWindowMs = 60_000
 const firstDelayMs = 100
 /** Answers in a second to peers that are turned away; the rest is closed unheard. */
 const answers: Rate = { perSecond: 100, burst: 200 }
-/** Strangers that a listener with a health page still takes while the hub is strained. */
-const healthStrangers = 64
+/** Sockets that listeners with a health page still take while the hub is strained. */
+const healthGuests = 64
 // Looking for an address that can be forgotten must not take long when there is none.
 const maxLooks = 32
 
@@ -103,6 +103,7 @@ export class Admission {
   readonly #connects: TokenBucket | undefined
   readonly #answers: TokenBucket
   #strangers = 0
+  #guests = 0
 
   /** `load` says whether the hub has room for more at all. */
   constructor(bounds: AdmissionLimits, clock: Clock, load: { readonly takesConnections: boolean }) {
@@ -129,13 +130,25 @@ export class Admission {
     const now = this.#clock.monotonic()
     const address = this.#addressOf(placeOf(from), now)
     if (this.#strangers >= this.#limits.strangers || address.strangers >= this.#limits.strangersPerAddress) return strangersFull
-    if (!this.#load.takesConnections)
-      return answersHealth && this.#strangers < healthStrangers ? this.#ticket(address, serverBusy) : serverBusy
+    if (!this.#load.takesConnections) return answersHealth && this.#guests < healthGuests ? this.#guest(address) : serverBusy
     const full = address.open >= this.#limits.connectionsPerAddress
     // The order matters: an address that is over its own rate must not eat what all of them share.
     const why = full ? addressFull : address.connects?.take(now) === false || this.#connects?.take(now) === false ? tooFast : undefined
     if (why !== undefined && !this.#answers.take(now)) return why
     return this.#ticket(address, why)
+  }
+
+  /** For who asks for the hub's health, as far as one can know before TLS. */
+  #guest(address: Address): Ticket {
+    const ticket = this.#ticket(address, serverBusy)
+    this.#guests++
+    let isHere = true
+    const leave = () => {
+      ticket.leave()
+      if (isHere) this.#guests--
+      isHere = false
+    }
+    return { ...ticket, leave }
   }
 
   #ticket(address: Address, late: NotAdmitted | undefined): Ticket {
