@@ -10,6 +10,8 @@ export class Takeovers {
   readonly holders = new Holders()
 }
 
+// A peer chooses its client identifier; a record does not have to carry all of it.
+const shown = (clientId: string): string => clientId.slice(0, 256)
 const thumbprintOf = (principal: Principal): string | null => principal.authentication.thumbprint || null
 
 /**
@@ -24,7 +26,7 @@ export function tellTakeover(desk: Desk, fresh: Pick<Connection, 'id' | 'transpo
   const thumbprint = thumbprintOf(principal)
   const time = desk.ports.clock.now()
   const now = desk.ports.clock.monotonic()
-  const who = { time, device, clientId, connection: fresh.id, address, thumbprint }
+  const who = { time, device, clientId: shown(clientId), connection: fresh.id, address, thumbprint }
   for (const old of desk.of(device)) {
     const held = old.clientId === clientId ? old.principal : undefined
     if (held === undefined) continue
@@ -62,7 +64,7 @@ export function tellRefusedTakeover(desk: Desk, fresh: { readonly id: string; re
     kind: 'theft-suspected',
     time: desk.ports.clock.now(),
     device: holder.device,
-    clientId,
+    clientId: shown(clientId),
     connection: fresh.id,
     address,
     thumbprint,

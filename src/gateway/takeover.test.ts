@@ -107,6 +107,17 @@ test('the history and the holders are bounded', () => {
   )
 })
 
+test('a long client identifier costs no more than a short one, and is told from others that begin alike', () => {
+  const holders = new Holders()
+  const long = 'x'.repeat(8_000)
+  const holder = { device: 'pump-1', connection: 'c1', address: 'a', thumbprint: null, expirySeconds: 10 }
+  holders.entered(long, holder)
+  assert.equal(holders.other(long, 'pump-2', 0)?.device, 'pump-1')
+  assert.equal(holders.other(`${long}y`, 'pump-2', 0), undefined)
+  holders.left(long, 'c1', 0)
+  assert.equal(holders.other(long, 'pump-2', 10_000), undefined)
+})
+
 test('a client identifier is held as long as its session lives, and by the last who used it', () => {
   const holders = new Holders()
   const holder = { device: 'pump-1', connection: 'c1', address: 'a', thumbprint: null, expirySeconds: 10 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { placeOf } from './place.ts'
 
 /*
@@ -53,6 +54,10 @@ export function judgeTakeover(fresh: Party, former: Former, swaps: number): Take
   return { kind: 'clone-suspected', certain: swaps >= certainSwaps }
 }
 
+// What is remembered by a name that a peer chose must not cost what the peer likes.
+const longestName = 64
+const keyOf = (name: string): string => (name.length <= longestName ? name : `\0${createHash('sha256').update(name).digest('base64')}`)
+
 type Swap = { readonly at: number; readonly pair: string }
 
 const maxSwaps = 16
@@ -72,11 +77,12 @@ export class TakeoverHistory {
 
   /** Notes a takeover of `session` at `now` (monotonic). How many it had lately, and between these two places; this one counts. */
   note(session: string, from: string, to: string, now: number): { readonly takeovers: number; readonly swaps: number } {
+    const key = keyOf(session)
     const pair = [placeOf(from), placeOf(to)].toSorted().join(' ')
-    const before = (this.#sessions.get(session) ?? []).filter(({ at }) => now - at < swapWindowMs)
+    const before = (this.#sessions.get(key) ?? []).filter(({ at }) => now - at < swapWindowMs)
     const all = [...before, { at: now, pair }].slice(-maxSwaps)
-    this.#sessions.delete(session)
-    this.#sessions.set(session, all)
+    this.#sessions.delete(key)
+    this.#sessions.set(key, all)
     if (this.#sessions.size > this.#maxSessions) for (const oldest of this.#sessions.keys()) return this.#forget(oldest, all, pair)
     return count(all, pair)
   }
@@ -112,8 +118,9 @@ export class Holders {
 
   /** `holder` has connected with `clientId`. */
   entered(clientId: string, holder: Holder): void {
-    this.#holders.delete(clientId)
-    this.#holders.set(clientId, { holder, until: Infinity })
+    const key = keyOf(clientId)
+    this.#holders.delete(key)
+    this.#holders.set(key, { holder, until: Infinity })
     if (this.#holders.size <= this.#max) return
     for (const oldest of this.#holders.keys()) {
       this.#holders.delete(oldest)
@@ -123,18 +130,20 @@ export class Holders {
 
   /** That connection is gone; what it leaves behind lasts as long as its session. */
   left(clientId: string, connection: string, now: number): void {
-    const known = this.#holders.get(clientId)
+    const key = keyOf(clientId)
+    const known = this.#holders.get(key)
     if (known?.holder.connection !== connection) return
-    if (known.holder.expirySeconds === 0) this.#holders.delete(clientId)
+    if (known.holder.expirySeconds === 0) this.#holders.delete(key)
     else known.until = now + known.holder.expirySeconds * 1000
   }
 
   /** Who holds `clientId`, if it is somebody else than `device`. */
   other(clientId: string, device: string | undefined, now: number): Holder | undefined {
-    const known = this.#holders.get(clientId)
+    const key = keyOf(clientId)
+    const known = this.#holders.get(key)
     if (known === undefined || known.holder.device === device) return undefined
     if (now < known.until) return known.holder
-    this.#holders.delete(clientId)
+    this.#holders.delete(key)
     return undefined
   }
 }
