@@ -143,12 +143,7 @@ export class Outgoing {
     }
     if (delivery.phase === 'sent') {
       if (reasonCode >= 0x80) return this.#finish(packetId, delivery)
-      delivery.phase = 'released'
-      this.#shrink(delivery)
-      // At the end: PUBRELs are sent again in the order of their PUBRECs.
-      this.#inflight.delete(packetId)
-      this.#inflight.set(packetId, delivery)
-      delivery.recorded = this.#record('qos2-pubrec', packetId, delivery.offset)
+      this.#becomeReleased(packetId, delivery)
     }
     this.#release(packetId, delivery)
   }
@@ -159,14 +154,23 @@ export class Outgoing {
     if (delivery?.phase === 'released') this.#finish(packetId, delivery)
   }
 
-  /** Gives up what `refused` says, waiting or in flight. Returns how many. A released message is left alone: its content is gone. */
+  /**
+   * Gives up what `refused` says, waiting or in flight, and returns how many. What this connection was sent is left alone. A QoS 2 message
+   * that an earlier one was sent loses its content and ends by PUBREL: its identifier must not mean another message before that.
+   */
   drop(reason: DropReason, refused: (message: Message) => boolean): number {
     let count = 0
     for (const [packetId, delivery] of this.#inflight) {
-      if (delivery.message === undefined || !refused(delivery.message)) continue
-      this.#remove(packetId, delivery)
-      if (delivery.qos === 2) this.#record('qos2-completed', packetId, delivery.offset)
-      this.#giveUp(delivery, reason)
+      const isHere = delivery.phase === 'sent' && this.#link !== undefined && delivery.link === this.#link
+      if (isHere || delivery.message === undefined || !refused(delivery.message)) continue
+      if (delivery.qos === 2 && delivery.phase === 'sent') {
+        this.#becomeReleased(packetId, delivery)
+        this.#host.dropped(reason)
+      } else {
+        this.#remove(packetId, delivery)
+        if (delivery.qos === 2) this.#record('qos2-completed', packetId, delivery.offset)
+        this.#giveUp(delivery, reason)
+      }
       count++
     }
     const kept: Delivery[] = []
@@ -304,6 +308,15 @@ export class Outgoing {
     this.#host.whenDurable(delivery.recorded, () => {
       if (this.#link === link && this.#inflight.get(packetId) === delivery) link?.release(packetId, true)
     })
+  }
+
+  #becomeReleased(packetId: number, delivery: Delivery): void {
+    delivery.phase = 'released'
+    this.#shrink(delivery)
+    // At the end: PUBRELs are sent again in the order of their PUBRECs.
+    this.#inflight.delete(packetId)
+    this.#inflight.set(packetId, delivery)
+    delivery.recorded = this.#record('qos2-pubrec', packetId, delivery.offset)
   }
 
   /** Ends a QoS 2 flow. */

@@ -9,7 +9,7 @@ import { markedAsWill } from './will.ts'
 
 /** What the gateway does for the engine: the journal, the line of acknowledgements, and wills as publications like others. */
 export function openDoor(desk: Desk): BrokerDoor {
-  const { journal, broker, clock, policyOf } = desk.ports
+  const { journal, broker, clock } = desk.ports
   return {
     record(change) {
       const record = changeRecord(change, clock.now())
@@ -18,7 +18,7 @@ export function openDoor(desk: Desk): BrokerDoor {
     },
     whenDurable: (offset, then) => desk.acknowledgements.whenDurable(offset + 1, then),
     publishWill(session, will) {
-      const verdicts = new TopicVerdicts(policyOf(session.subject))
+      const verdicts = new TopicVerdicts(desk.ports.policyOf(session.subject))
       const asked = verdicts.publish(will.topic)
       // It was allowed when the client connected; what counts is the policy of now (edge.md 1.11).
       if (asked.rule === undefined) return tellDenied(desk, session, 'publish', will.topic)

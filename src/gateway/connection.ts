@@ -320,7 +320,7 @@ export class Connection implements Link, InboundConnection {
 
   /** AUTH on a live connection: the credential is judged again, and nothing is read meanwhile (edge.md 1.9). */
   #authenticateAgain(packet: AuthPacket, live: Live): void {
-    const { reauthenticate, trouble } = this.#desk.ports
+    const { reauthenticate } = this.#desk.ports
     const asked = askedAgain(packet, live.method)
     if (asked === undefined || reauthenticate === undefined) return this.#close('malformed', reasonCodes['protocol-error'])
     const { principal } = live.opening
@@ -334,7 +334,7 @@ export class Connection implements Link, InboundConnection {
     this.#phase = 'judging'
     reauthenticate(principal, asked.method, asked.data)
       .catch((error: unknown): Reauthenticated => {
-        trouble?.('a credential could not be judged again', error)
+        this.#desk.ports.trouble?.('a credential could not be judged again', error)
         return { kind: 'later' }
       })
       .then((outcome) => this.#answered(() => goOn(outcome)))
@@ -348,13 +348,13 @@ export class Connection implements Link, InboundConnection {
   }
 
   /** Answers when the record is on disk, if somebody has to wait for it. */
-  #answerWhenRecorded({ answer, recorded, then }: Outcome, session: Session): void {
+  #answerWhenRecorded(outcome: Outcome, session: Session): void {
     const go = () => {
-      if (this.isOpen) this.#outbox.write(answer)
-      then()
+      if (this.isOpen) this.#outbox.write(outcome.answer)
+      outcome.after()
     }
-    if (recorded < 0) go()
-    else session.whenDurable(recorded, go)
+    if (outcome.recorded < 0) go()
+    else session.whenDurable(outcome.recorded, go)
   }
 
   #malformed(packet: Malformed): void {

@@ -82,7 +82,7 @@ export class Desk {
    */
   policyChanged(): PolicyEffect & { readonly closed: number } {
     let closed = 0
-    for (const connection of [...this.live()]) if (!connection.judgeAgain()) closed++
+    for (const connection of this.live()) if (!connection.judgeAgain()) closed++
     return { ...this.ports.broker.policyChanged(), closed }
   }
 

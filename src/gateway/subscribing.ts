@@ -11,7 +11,7 @@ export type Outcome = {
   /** The offset that must be durable before the answer leaves; -1: at once. */
   readonly recorded: number
   /** To be done once the answer has left, or cannot any more. */
-  then(): void
+  after(): void
 }
 
 /** Judges each filter by itself, and adds those that are allowed. Retained messages follow SUBACK. */
@@ -41,12 +41,12 @@ export function subscribe(
     return got === 'too-many' ? reasonCodes['quota-exceeded'] : got
   })
   const answer = encode({ type: 'suback', packetId: packet.packetId, reasonCodes: codes }, version)
-  return { answer, recorded, then: () => broker.sendRetained(session, retained) }
+  return { answer, recorded, after: () => broker.sendRetained(session, retained) }
 }
 
 /** Removes subscriptions. A filter that was not subscribed is said so in MQTT 5 (0x11). */
 export function unsubscribe(desk: Desk, session: Session, packet: UnsubscribePacket, version: ProtocolVersion): Outcome {
   const { known, recorded } = desk.ports.broker.unsubscribe(session, packet.filters)
   const codes = known.map((was) => (was ? reasonCodes.success : reasonCodes['no-subscription-existed']))
-  return { answer: encode({ type: 'unsuback', packetId: packet.packetId, reasonCodes: codes }, version), recorded, then() {} }
+  return { answer: encode({ type: 'unsuback', packetId: packet.packetId, reasonCodes: codes }, version), recorded, after() {} }
 }
