@@ -22,14 +22,16 @@ export function sampleLoad(
   const delay = monitorEventLoopDelay({ resolution: resolutionMs })
   delay.enable()
   let lastMs = 0
+  let rssBytes = 0
   const cancel = clock.every(periodMs, () => {
     // The histogram holds the length of its own interval as well.
     const nowMs = delay.count === 0 ? 0 : Math.max(0, delay.percentile(90) / 1e6 - resolutionMs)
     delay.reset()
     const loopDelayMs = Math.min(lastMs, nowMs)
     lastMs = nowMs
+    rssBytes = residentBytes() ?? rssBytes
     const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
-    tell({ loopDelayMs, memoryShare: Math.max(process.memoryUsage.rss() / available, used / limit), ...bytes() })
+    tell({ loopDelayMs, memoryShare: Math.max(rssBytes / available, used / limit), ...bytes() })
   })
   return {
     [Symbol.dispose]() {
@@ -43,4 +45,13 @@ export function sampleLoad(
 function machineBytes(): number {
   const constrained = process.constrainedMemory()
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}
+
+/** Undefined when the system does not say: it reads a file, and a hub without descriptors must not end for that. */
+function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return undefined
+  }
 }
