@@ -110,6 +110,21 @@ export const topics: Chapter = {
     A < PUBLISH "~/a b" 9
     A < PUBLISH ~/%41 10`,
 
+  'MQTT-4.7.3-4 nats': `
+    # the wildcards of another protocol are text in this one, and so are its separators
+    A connects
+    A subscribes ~/*:0 ~/>:0 ~/a.b:0
+    B connects
+    B publishes ~/a 1
+    B publishes ~/a/b 2
+    A < nothing
+    B publishes ~/* 3
+    B publishes ~/> 4
+    B publishes ~/a.b 5
+    A < PUBLISH ~/* 3
+    A < PUBLISH ~/> 4
+    A < PUBLISH ~/a.b 5`,
+
   'MQTT-6.0.0-1': `
     # over a WebSocket a text frame closes the connection
     A via wss
