@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { connect } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { callApi } from './api.ts'
 import { freePorts } from './hub.ts'
-import { until } from './until.ts'
+import { until, within } from './until.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -51,18 +53,25 @@ describe('the package that npm pack makes', () => {
     assert.equal(execFileSync(thingwall, ['--version'], { cwd: home, env: environment, encoding: 'utf8' }).trim(), version)
   })
 
-  test('starts a hub that serves the console, and its command finds it', { timeout: 120_000 }, async () => {
-    await using hub = await startInstalled('data')
-    const page = await callApi({ host: 'localhost', port: hub.port, ca: hub.rootPem }, 'GET', '/')
-    assert.match(page.text, /<!doctype html>/i, 'the console is in the package')
-    const added = execFileSync(thingwall, ['device', 'add', 'first', '--out', home, '--json'], {
-      cwd: home,
-      env: hub.environment,
-      encoding: 'utf8',
-    })
-    assert.match(added, /first/)
-    assert.ok(existsSync(join(home, 'first.key.pem')))
-  })
+  test(
+    'starts a hub that serves the console and devices, TLS workers included, and its command finds it',
+    { timeout: 120_000 },
+    async () => {
+      await using hub = await startInstalled('data')
+      const page = await callApi({ host: 'localhost', port: hub.port, ca: hub.rootPem }, 'GET', '/')
+      assert.match(page.text, /<!doctype html>/i, 'the console is in the package')
+      const device = connect({ host: '127.0.0.1', port: hub.mqtt, servername: 'localhost', ca: hub.rootPem })
+      await within('a TLS worker answers', 10_000, once(device, 'secureConnect'))
+      device.destroy()
+      const added = execFileSync(thingwall, ['device', 'add', 'first', '--out', home, '--json'], {
+        cwd: home,
+        env: hub.environment,
+        encoding: 'utf8',
+      })
+      assert.match(added, /first/)
+      assert.ok(existsSync(join(home, 'first.key.pem')))
+    },
+  )
 
   test('two installs share no secret, and the package holds none (CVE-2023-26462)', { timeout: 120_000 }, async () => {
     const found = spawnSync('grep', ['-rlE', '^-----BEGIN [A-Z ]*PRIVATE KEY', join(home, 'node_modules', 'thingwall')], {
@@ -83,6 +92,8 @@ describe('the package that npm pack makes', () => {
     mkdirSync(own)
     const hubEnvironment = { ...environment, THINGWALL_DATA: join(own, 'data') }
     const ports = [
+      '--workers',
+      '2',
       '--mqtt-port',
       `${mqtt}`,
       '--https-port',
@@ -101,6 +112,7 @@ describe('the package that npm pack makes', () => {
     await until(`the hub ${name} is ready`, 60_000, ready)
     return {
       port,
+      mqtt,
       environment: hubEnvironment,
       rootPem: readFileSync(rootFile, 'utf8'),
       [Symbol.asyncDispose]: async () => {
