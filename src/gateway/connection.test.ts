@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { limits } from '#base'
 import { type MqttPacket, encode, reasonCodes } from '#wire/mqtt'
-import { FakeTransport, gateway } from '../../test/gateway-scene.ts'
+import { FakeTransport, gateway } from './gateway-scene.test.ts'
 import { Connection } from './connection.ts'
 import { defaultListenerLimits as listener } from './listener-limits.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { reasonCodes } from '#wire/mqtt'
-import { gateway } from '../../test/gateway-scene.ts'
+import { gateway } from './gateway-scene.test.ts'
 import { Admission, defaultAdmissionLimits } from './admission.ts'
 
 test('sessions of one identity are bounded, stored ones too; one that is there can be resumed', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { BoundPolicy } from '#access'
 import { type ConnectPacket, FrameReader, type MqttPacket, type ProtocolVersion, type QoS, encode } from '#wire/mqtt'
-import { type FakeTransport, gateway } from '../../test/gateway-scene.ts'
+import { type FakeTransport, gateway } from './gateway-scene.test.ts'
 import type { Connection } from './connection.ts'
 
 /*
