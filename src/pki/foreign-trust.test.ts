@@ -71,7 +71,7 @@ async function revocationList(party: Party, serials: readonly string[], days = 3
   await using folder = await temporaryDirectory()
   const file = (name: string, text: string) => writeFileSync(join(folder.path, name), text)
   file('ca.pem', encodePem('CERTIFICATE', party.der))
-  file('ca.key', party.key.export({ type: 'pkcs8', format: 'pem' }).toString())
+  file('ca.key', party.key.export({ type: 'pkcs8', format: 'pem' }))
   file('index.txt', serials.map((serial) => `R\t270101000000Z\t260101000000Z\t${serial.toUpperCase()}\tunknown\t/CN=x\n`).join(''))
   file('ca.cnf', '[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\ndefault_md=sha256\ncrlnumber=number\n')
   file('number', '01\n')

@@ -9,6 +9,7 @@ import { type TLSSocket, connect as connectTls } from 'node:tls'
 import { SignJWT } from 'jose'
 import { systemGrant } from '#access'
 import { type DeviceId, type Instant, instant, parseDeviceId, plus, systemClock, systemRandom } from '#base'
+import { signSharedAccess } from '#wire/azure'
 import { type ConnectPacket, FrameReader, type MqttPacket, type Properties, type ProtocolVersion, encode } from '#wire/mqtt'
 import { encodePem, oids } from '#wire/x509'
 import { type Party, make } from '../../test/throwaway-ca.ts'
@@ -31,7 +32,7 @@ const webhookParty = make({ name: 'localhost', by: authority, extendedKeyUsage: 
 const signer = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const accountName = 'system:serviceaccount:plant:historian'
 const pem = (party: Party) => encodePem('CERTIFICATE', party.der)
-const keyPem = (party: Party) => String(party.key.export({ type: 'pkcs8', format: 'pem' }))
+const keyPem = (party: Party) => party.key.export({ type: 'pkcs8', format: 'pem' })
 const clientTls = (party: Party, ...chain: readonly Party[]) => ({ cert: [party, ...chain].map(pem).join(''), key: keyPem(party) })
 const leaf = (name: string, by: Party = issuer) => make({ name, by, ...valid })
 
@@ -337,6 +338,35 @@ test('method Custom: a webhook decides about passwords in both versions, and whe
   await new Promise((resolve) => server.close(resolve))
   using late = await hub.dial(5)
   assert.equal(await late.connect('late', login('wonderland')), 0x87)
+})
+
+test('a shared access signature ends with its token, and all of them with the migration', async () => {
+  const until = new Date(started + 2 * 3_600_000).toISOString()
+  await using hub = await openHub({ methods: '', settings: `  sas: {allowedUntil: "${until}"}\n` })
+  const id = await hub.addDevice('old-pump', 'sas')
+  const keys = hub.hub.devices.sharedKeys(id)
+  assert.ok(keys !== undefined)
+  const login = (seconds: number, name = 'old-pump') => {
+    const resource = 'localhost%2Fdevices%2Fold-pump'
+    const expiry = String(Math.floor(hub.now() / 1000) + seconds)
+    const signature = encodeURIComponent(keys.primary.use((bytes) => signSharedAccess(bytes, resource, expiry)).toString('base64'))
+    const password = Buffer.from(`SharedAccessSignature sr=${resource}&sig=${signature}&se=${expiry}`)
+    return { username: `localhost/${name}/?api-version=2021-04-12`, password }
+  }
+  using client = await hub.dial(4)
+  assert.equal(await client.connect('old-pump', login(3_600)), 0)
+  assert.equal(await client.publish('devices/old-pump/messages/events/'), 0)
+  hub.advance(3_599_000)
+  client.send({ type: 'pingreq' })
+  assert.equal(saidOf(await client.next()).trim(), 'pingresp')
+  hub.advance(5_000)
+  assert.equal(await client.next(), 'closed')
+  await hub.addDevice('other-pump', 'sas')
+  using other = await hub.dial(4)
+  assert.notEqual(await other.connect('other-pump', login(3_600, 'other-pump')), 0, 'a token is for its device alone')
+  hub.advance(3_600_000)
+  using late = await hub.dial(4)
+  assert.notEqual(await late.connect('old-pump', login(60)), 0)
 })
 
 test('files that are missing or wrong stop the start: half a policy is none', async () => {

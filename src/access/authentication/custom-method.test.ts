@@ -18,7 +18,7 @@ const server = make({ name: 'localhost', by: authority, extendedKeyUsage: [oids.
 const other = make({ name: 'localhost', extendedKeyUsage: [oids.serverAuth], ...valid })
 const ourselves = make({ name: 'thingwall hub', by: authority, ...valid })
 const certificate = ({ der }: Party) => encodePem('CERTIFICATE', der)
-const key = (party: Party) => party.key.export({ type: 'pkcs8', format: 'pem' }).toString()
+const key = (party: Party) => party.key.export({ type: 'pkcs8', format: 'pem' })
 
 const credentials: Credentials = {
   clientId: 'c1',

@@ -25,7 +25,7 @@ export type Resources = {
 export const noResources: Resources = { authentications: [], bundles: new Map(), clientKeys: new Map(), accounts: new Map() }
 
 /** Annotations of a ServiceAccount that begin so are attributes, without it (edge.md 1.8). */
-export const annotationPrefix = 'aio-broker-auth/'
+const annotationPrefix = 'aio-broker-auth/'
 const defaultNamespace = 'azure-iot-operations'
 
 type Loading = {

@@ -11,7 +11,7 @@ export type DeviceKeys = { readonly primary: Secret; readonly secondary: Secret 
 export type SasPort = { readonly allowedUntil: Instant; keysOf(device: DeviceId): DeviceKeys | undefined }
 
 /** A device's token may end at most this far ahead; stock SDKs make them for an hour. */
-export const sasLifetimeMs = 24 * 60 * 60 * 1000
+const sasLifetimeMs = 24 * 60 * 60 * 1000
 
 /** What the peer hears whatever was wrong, so that it cannot ask which devices there are (azure-wire 1.2). */
 export const hidden = 'The device is not known or may not connect.'

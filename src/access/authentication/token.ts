@@ -6,7 +6,7 @@ import type { KeySet } from './key-set.ts'
 /** Characters of a token. CONNECT has at most 8 KiB in all. */
 export const maxTokenCharacters = 8 * 1024
 /** How far the clocks of issuer and hub may differ. */
-export const clockSkewSeconds = 60
+const clockSkewSeconds = 60
 
 /** What a token of a service account says, verified. */
 export type TokenClaims = { readonly subject: string; readonly expiresAt: Instant }

@@ -59,7 +59,8 @@ for (const [name, answer, expected] of cases)
 
 test('what the webhook says is one line and bounded before it can reach a log', () => {
   const verdict = judgeAnswer(json(403, { reason: 135, message: `a\r\nb\u001b[2J${'x'.repeat(1_000)}` }), now)
-  assert.ok(verdict.kind === 'deny' && verdict.why.length < 300 && !/[\r\n\u001b]/.test(verdict.why))
+  assert.ok(verdict.kind === 'deny' && verdict.why.length < 300)
+  for (const one of ['\r', '\n', '\u001b']) assert.ok(!verdict.why.includes(one))
 })
 
 test('the request carries what the contract names, the password in base64, and nothing that was not sent', () => {

@@ -11,7 +11,7 @@ import { identityLimits } from './identity.ts'
  */
 
 /** The version of the contract that we speak. */
-export const webhookVersion = '0.5.0'
+const webhookVersion = '0.5.0'
 
 /** Bytes of an answer that are read, and how long one may take. */
 export const webhookLimits = { answerBytes: 64 * 1024, timeoutMs: 5_000 } as const
