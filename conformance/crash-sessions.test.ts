@@ -13,10 +13,10 @@ import { until } from './until.ts'
 
 /** Crashes in one run; THINGWALL_CRASHES=200 for the long one. */
 const cycles = Number(process.env['THINGWALL_CRASHES'] ?? 4)
-const devices = 6
-const window = 8
+const devices = 10
+const window = 100
 /** Messages of one publisher in one life: an absent subscriber's queue must have room for them. */
-const mostInOneLife = 200
+const mostInOneLife = 900
 
 /** One device: a publisher and three subscribers with sessions of their own. */
 class Household {
@@ -107,7 +107,7 @@ test(
       if (cycle % 2 === 0) for (const { often } of households) often.cut()
       let isOver = false
       const loads = households.map((household) => household.load(() => isOver))
-      await pause(150 + Math.floor(Math.random() * 700))
+      await pause(200 + Math.floor(Math.random() * 300))
       await hub.kill()
       isOver = true
       await Promise.all(loads)
