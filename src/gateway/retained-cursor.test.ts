@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { instant } from '#base'
 import { encodeTelemetry } from '#journal'
 import { encodePropertyBytes } from '#wire/mqtt'
-import { MemoryState, World, subjectOf } from '../../test/session-world.ts'
+import { MemoryState, World, subjectOf } from './session-scene.test.ts'
 import { retainedRow } from './retained-cursor.ts'
 
 const record = (topic: string, body: string, retain = true, seconds?: number) =>

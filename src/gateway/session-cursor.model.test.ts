@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { matches } from '#wire/mqtt'
 import { SeededRandom } from '../../test/seeded-random.ts'
-import { World, WorldClient } from '../../test/session-world.ts'
+import { World, WorldClient } from './session-scene.test.ts'
 
 /*
  * Random histories of several clients on a hub that crashes, with rows at random moments and the journal cut at any offset behind the

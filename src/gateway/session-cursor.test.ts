@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MemoryState, World, WorldClient } from '../../test/session-world.ts'
+import { MemoryState, World, WorldClient } from './session-scene.test.ts'
 
 /** What a client got, as text: `body/qos`, with `+` for DUP. */
 const gotBy = (client: WorldClient) => client.got.map(({ body, qos, dup }) => `${body}/${qos}${dup ? '+' : ''}`)

@@ -2,11 +2,11 @@ import type { DeviceId, Subject } from '#base'
 import { type Link, type Message, type SessionChange, Broker } from '#broker'
 import { type TelemetryFact, encodeFact, encodeTelemetry } from '#journal'
 import type { Session, StoredSubscription } from '#broker'
-import { Acknowledgements } from '../src/gateway/acknowledgements.ts'
-import { changeRecord } from '../src/gateway/change-record.ts'
-import { type SessionRow, type StateChanges, type StateStore, followState } from '../src/gateway/session-cursor.ts'
-import { FakeClock } from './fake-clock.ts'
-import { HeldJournal } from './held-journal.ts'
+import { Acknowledgements } from './acknowledgements.ts'
+import { changeRecord } from './change-record.ts'
+import { type SessionRow, type StateChanges, type StateStore, followState } from './session-cursor.ts'
+import { FakeClock } from '../../test/fake-clock.ts'
+import { HeldJournal } from '../../test/held-journal.ts'
 
 /*
  * A hub in small, for tests of what survives a crash: the real engine, the real line of acknowledgements and the real records on a journal
