@@ -33,8 +33,6 @@ export type WorkerPorts = {
 
 /** Threads that speak TLS for the MQTT listener. Disposing of it waits until every connection is gone, and ends them. */
 export interface TlsWorkers extends MqttServer, AsyncDisposable {
-  /** Sockets that each worker has, by worker. */
-  readonly load: readonly number[]
   /** Starts the threads, if nothing has yet; the first socket does it otherwise. */
   start(): void
 }
@@ -84,12 +82,10 @@ export function openTlsWorkers(count: number, settings: TlsOptions, ports: Worke
   }
   return {
     start,
-    get load() {
-      return workers.map((worker) => worker?.size ?? 0)
-    },
     emit(_event, socket) {
       start()
-      const least = alive().toSorted((a, b) => a.size - b.size)[0]
+      let least: TlsWorker | undefined
+      for (const worker of alive()) if (least === undefined || worker.size < least.size) least = worker
       if (least?.give(socket) === true) return true
       refuseHandshake(ports.desk, 'mqtt', socket, { code: 'gateway/no-worker', message: 'No worker can take the connection now.' })
       socket.destroy()
