@@ -309,11 +309,13 @@ test('authenticating again as somebody else, or by another method, ends the conn
 })
 
 test('method Custom: a webhook decides about passwords in both versions, and when it is gone nobody gets in (edge.md 1.7)', async () => {
+  const asked: string[] = []
   const server = createServer({ key: keyPem(webhookParty), cert: pem(webhookParty) }, (request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', (text: string) => (body += text))
     request.on('end', () => {
       const { username, password } = JSON.parse(body)
+      asked.push(username)
       const good = username === 'alice' && password === Buffer.from('wonderland').toString('base64')
       response.writeHead(good ? 200 : 403, { 'content-type': 'application/json' }).end(good ? '{}' : '{"reason":134}')
     })
@@ -334,6 +336,7 @@ test('method Custom: a webhook decides about passwords in both versions, and whe
   using azure = await hub.dial(4)
   const asDevice = { username: 'localhost/alice/?api-version=2021-04-12', password: Buffer.from('wonderland') }
   assert.notEqual(await azure.connect('alice', asDevice), 0, 'what names a registered device never reaches the webhook')
+  assert.ok(asked.includes('alice') && !asked.some((name) => name.includes('/')))
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
   using late = await hub.dial(5)
