@@ -1,8 +1,18 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Agent, createServer, request as httpsRequest } from 'node:https'
-import { compilePolicies, explain, hubDevicesDocument, openOperators, systemGrant } from '#access'
+import {
+  type PlannedSession,
+  type Policies,
+  hubChecksDocument,
+  noEffect,
+  openOperators,
+  openPolicies,
+  openShrinking,
+  policyMigrations,
+  systemGrant,
+} from '#access'
 import { auditMigrations, openAudit } from '#audit'
-import { type DeviceId, Secret, parseDeviceId, systemRandom, uuid } from '#base'
+import { type DeviceId, Secret, parseDeviceId, systemRandom } from '#base'
 import { openBus } from '#bus'
 import { type Connection, type ControlPorts, controlServerLimits, openControl } from '#control'
 import { factToJson, hubMigrations, openHub } from '#hub'
@@ -33,6 +43,10 @@ export type Knobs = {
   /** The address that requests seem to come from; undefined is the truth, loopback. */
   peer: string | undefined
   report: ReturnType<ControlPorts['checks']['last']>
+  /** Who a plan meets; an applied change says that it closed all of them. */
+  sessions: PlannedSession[]
+  /** What a search for unused rights waits for half way. */
+  shrinking: Promise<void>
 }
 
 /** A device id, or a failed test. */
@@ -48,12 +62,12 @@ export async function openControlScene(consoleDirectory?: string) {
   const clock = new FakeClock(Math.floor(Date.now() / 1000) * 1000)
   const random = systemRandom
   const { signal } = new AbortController()
-  const { store } = scope.use(await openTestStore([...auditMigrations, ...hubMigrations, ...pkiMigrations]))
+  const { store } = scope.use(await openTestStore([...auditMigrations, ...hubMigrations, ...pkiMigrations, ...policyMigrations]))
   const audit = await openAudit({ store, clock }, signal)
   const operators = scope.use(openOperators({ clock, random, append: audit.append }))
   const journal = scope.use(await openOn(new MemoryDisk(), { clock }))
   const bus = openBus(clock)
-  const knobs: Knobs = { connections: [], unwell: [], peer: undefined, report: undefined }
+  const knobs: Knobs = { connections: [], unwell: [], peer: undefined, report: undefined, sessions: [], shrinking: Promise.resolve() }
   bus.onCloseSessions(async ({ device }) => {
     const before = knobs.connections.length
     knobs.connections = knobs.connections.filter((one) => one.device !== device)
@@ -93,7 +107,19 @@ export async function openControlScene(consoleDirectory?: string) {
     droppedQos0: 0,
     refused: new Map<string, number>(),
   }
-  const policies = compilePolicies([hubDevicesDocument()], 0)
+  const policies: Policies = await openPolicies(
+    {
+      store,
+      clock,
+      random,
+      fixed: [hubChecksDocument(['thingwall-probe'])],
+      commit: audit.commit,
+      tell,
+      scene: async () => ({ sessions: knobs.sessions, retained: [] }),
+    },
+    signal,
+  )
+  policies.onChange(() => ({ ...noEffect, sessionsClosed: knobs.sessions.length }))
   const ports: ControlPorts = {
     clock,
     random,
@@ -112,7 +138,14 @@ export async function openControlScene(consoleDirectory?: string) {
       { name: 'mqtt', protocol: 'MQTT over TLS', host: '127.0.0.1', port: 8883, reason: 'devices', tls: true },
       { name: 'https', protocol: 'HTTPS', host: '127.0.0.1', port: 443, reason: 'devices', tls: true },
     ],
-    explain: (question) => explain(policies, question, uuid(random)),
+    policies,
+    async shrink(_grant, days, progress, stop) {
+      const shrinking = openShrinking(policies.current, [])
+      progress(0.5)
+      await knobs.shrinking
+      for (const { subject } of knobs.sessions) shrinking.note({ subject, action: 'connect', topic: '' })
+      return { ...shrinking.propose(), since: clock.now(), records: days, complete: !stop.aborted }
+    },
     checks: {
       async run() {
         if (knobs.report === undefined) return { ok: false, error: { code: 'guard/busy', message: 'Busy.' } }
@@ -185,6 +218,7 @@ export async function openControlScene(consoleDirectory?: string) {
     knobs,
     counters,
     control,
+    policies,
     ports,
     troubles,
     server,

@@ -29,12 +29,23 @@ const matrix: Readonly<Record<string, 'anyone' | 'signed-in' | readonly string[]
   'GET /api/v1/connections': ['device.read'],
   'GET /api/v1/events': ['telemetry.read'],
   'GET /api/v1/explain': ['policy.read'],
+  'GET /api/v1/decisions/{id}': ['policy.read', 'telemetry.read'],
+  'GET /api/v1/devices/{id}/denials': ['telemetry.read'],
+  'GET /api/v1/policies': ['policy.read'],
+  'POST /api/v1/policies': ['policy.write'],
+  'GET /api/v1/policies/{name}': ['policy.read'],
+  'DELETE /api/v1/policies/{name}': ['policy.write'],
+  'POST /api/v1/policies/plan': ['policy.read'],
+  'POST /api/v1/policies/test': ['policy.read'],
+  'POST /api/v1/policies/simulate': ['policy.read'],
+  'GET /api/v1/policy-versions': ['policy.read'],
+  'GET /api/v1/policy-shrink': ['policy.read'],
   'GET /api/v1/checks': ['hub.read'],
   'POST /api/v1/checks/run': ['check.run'],
   'GET /api/v1/audit': ['audit.read'],
 }
 
-const at = (path: string) => path.replace('{id}', 'pump-1')
+const at = (path: string) => path.replace(/decisions\/\{id\}/, 'decisions/ab-1').replace(/\{id\}|\{name\}/, 'pump-1')
 
 test('every route is in the matrix with the rights that it declares, and the matrix names no other', async () => {
   await using scene = await openControlScene()
@@ -66,7 +77,7 @@ test('a caller without the rights of a route is denied, and one with them alone 
     const { access } = route
     if (!('grants' in access)) continue
     const raw = {
-      params: route.path.includes('{id}') ? { id: 'pump-1' } : {},
+      params: route.path.includes('{id}') ? { id: 'ab-1' } : route.path.includes('{name}') ? { name: 'ab-1' } : {},
       query: { unknown: '1' },
       body: { unknown: 1 },
       address: '127.0.0.1',

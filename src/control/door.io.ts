@@ -7,7 +7,7 @@ import { headersFor, hostSet, isLoopback, isOurHost } from './headers.ts'
 import { type Identity, csrfHeader, identify, refuseCrossSite } from './identity.ts'
 import { streamLimits, streamTo } from './outlet.io.ts'
 import type { ControlConfig, ControlPorts } from './ports.ts'
-import { type Problem, problemOf, problemOfThrown } from './problem.ts'
+import { type Problem, type Refused, problemOf, problemOfThrown } from './problem.ts'
 import type { Route, Streaming } from './route.ts'
 
 /*
@@ -172,7 +172,7 @@ export class Door {
     return reply
   }
 
-  #refuse(reply: FastifyReply, refusal: Refusal): FastifyReply {
+  #refuse(reply: FastifyReply, refusal: Refused): FastifyReply {
     return send(reply, problemOf(refusal))
   }
 

@@ -195,7 +195,7 @@ test('every answer, good or bad, carries the security headers', async () => {
 
 test('what goes wrong inside stays inside: no message, no stack, no path', async () => {
   await using scene = await openControlScene()
-  Object.assign(scene.ports, {
+  Object.assign(scene.policies, {
     explain() {
       throw new Error('the secret is under /var/lib/thingwall')
     },

@@ -1,4 +1,4 @@
-import type { Decision, Operators, Question } from '#access'
+import type { Operators, Policies, ShrinkProposal } from '#access'
 import type { Audit } from '#audit'
 import type { Clock, DeviceId, Grant, Instant, Random, Result } from '#base'
 import type { Bus } from '#bus'
@@ -73,6 +73,9 @@ export type DeviceDoor = {
   level(): 'normal' | 'strained' | 'overloaded'
 }
 
+/** A search for unused rights: what it proposes, the oldest fact that it looked at, and whether it came to its end. */
+export type ShrinkReport = ShrinkProposal & { readonly since: Instant | null; readonly records: number; readonly complete: boolean }
+
 /** What the operator door asks of the rest of the house. */
 export type ControlPorts = {
   readonly clock: Clock
@@ -85,8 +88,10 @@ export type ControlPorts = {
   readonly journal: Pick<Journal, 'read' | 'start' | 'end' | 'durableEnd' | 'pendingBytes' | 'state' | 'onDurable'>
   readonly door: DeviceDoor
   listeners(): readonly ListenerState[]
-  /** The decision engine, with the policy in force. */
-  explain(question: Question): Decision
+  /** The policies in force, the one way to change them, and the decision engine. */
+  readonly policies: Omit<Policies, 'policyOf' | 'onChange' | 'reload' | 'tokensRejected'>
+  /** Looks through `days` of the journal for rights that nobody used. `progress` is told the share that was read, from 0 to 1. */
+  shrink(grant: Grant<'policy.read'>, days: number, progress: (share: number) => void, signal: AbortSignal): Promise<ShrinkReport>
   readonly checks: {
     run(grant: Grant<'check.run'>, only?: readonly string[]): Promise<Result<Report>>
     last(): Report | undefined

@@ -7,8 +7,14 @@ export type Problem = {
   readonly status: number
   readonly code: string
   readonly detail: string
-  readonly errors?: readonly { readonly line: number; readonly code: string; readonly message: string }[]
+  readonly errors?: readonly ProblemError[]
 }
+
+/** One of several things that are wrong: on which line of a text, and at which place in it (`spec.rules[2].topics`). */
+export type ProblemError = { readonly line?: number; readonly path?: string; readonly code: string; readonly message: string }
+
+/** A refusal that names everything that is wrong. */
+export type Refused = Refusal & { readonly errors?: readonly ProblemError[] }
 
 const titles: Readonly<Record<number, string>> = {
   400: 'Bad request',
@@ -21,6 +27,7 @@ const titles: Readonly<Record<number, string>> = {
   413: 'Too large',
   415: 'Unsupported media type',
   421: 'Misdirected request',
+  422: 'Not as its tests demand',
   429: 'Too many requests',
   500: 'Internal error',
   503: 'Unavailable',
@@ -36,6 +43,11 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ['access/not-local', 403],
   ['access/denied', 403],
   ['access/too-many-attempts', 429],
+  ['access/policy-not-found', 404],
+  ['access/policy-fixed', 409],
+  ['access/policy-conflict', 412],
+  ['access/policies-too-many', 413],
+  ['access/policy-test-failed', 422],
   ['control/csrf', 403],
   ['control/cross-site', 403],
   ['control/not-found', 404],
@@ -43,6 +55,7 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ['control/media-type', 415],
   ['control/unknown-host', 421],
   ['control/too-many-streams', 503],
+  ['control/shrink-running', 503],
   ['control/unavailable', 503],
   ['control/internal', 500],
   ['json/too-large', 413],
@@ -60,7 +73,7 @@ export function statusOf(code: string): number {
 }
 
 /** A refusal as the peer may see it: its private detail stays here. */
-export function problemOf(refusal: Pick<Refusal, 'code' | 'message'>): Problem {
+export function problemOf(refusal: Pick<Refused, 'code' | 'message' | 'errors'>): Problem {
   const status = statusOf(refusal.code)
   return {
     type: `urn:thingwall:error:${refusal.code}`,
@@ -68,6 +81,7 @@ export function problemOf(refusal: Pick<Refusal, 'code' | 'message'>): Problem {
     status,
     code: refusal.code,
     detail: refusal.message,
+    ...(refusal.errors === undefined || refusal.errors.length === 0 ? {} : { errors: refusal.errors }),
   }
 }
 

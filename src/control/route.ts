@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile'
 import { authorize } from '#access'
 import { type Action, type Grant, type Result, limits, ok, refuse } from '#base'
 import type { Identity } from './identity.ts'
+import type { Refused } from './problem.ts'
 
 /*
  * Theory of operation.
@@ -88,7 +89,7 @@ export type RouteSpec<
   R extends TSchema,
 > = Common<A, S, P, Q, B> & {
   readonly answer: Answer<R>
-  readonly handle: (call: Call<A, S, P, Q, B>) => Awaitable<Result<Static<R>>>
+  readonly handle: (call: Call<A, S, P, Q, B>) => Awaitable<Result<Static<R>, Refused>>
 }
 
 /** A route whose answer goes on. Refusals come before the stream begins. */
@@ -100,7 +101,7 @@ export type StreamSpec<A extends Action, S extends Action, P extends TSchema, Q 
   B
 > & {
   readonly answer: StreamAnswer
-  readonly handle: (call: Call<A, S, P, Q, B>) => Awaitable<Result<Streaming>>
+  readonly handle: (call: Call<A, S, P, Q, B>) => Awaitable<Result<Streaming, Refused>>
 }
 
 /** What the HTTP side hands in: nothing of it has been looked at. */
@@ -124,7 +125,7 @@ export type Route = {
   readonly body: TSchema
   readonly bodyBytes: number
   readonly answer: Answer<TSchema> | StreamAnswer
-  run(raw: RawCall): Promise<Result<Produced>>
+  run(raw: RawCall): Promise<Result<Produced, Refused>>
 }
 
 /** The schema of a part that a route does not have: nothing may be there. */

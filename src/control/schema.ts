@@ -25,7 +25,9 @@ export const problem = Type.Object(
     status: Type.Integer(),
     code: text,
     detail: text,
-    errors: Type.Optional(Type.Array(Type.Object({ line: count, code: text, message: text }, closed))),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ line: Type.Optional(count), path: Type.Optional(text), code: text, message: text }, closed)),
+    ),
   },
   { ...closed, title: 'Problem' },
 )

@@ -1,20 +1,19 @@
-import type { DeviceId } from '#base'
 import { type Fact, type Journal, type Offset, decodeRecord } from '#journal'
 
 /** What one request may look at: the journal has no index by device, so it is walked backwards, and only so far. */
 export const timelineLimits = { records: 20_000, bytes: 16 * 1024 * 1024, step: 1_000 } as const
 
-/** Facts of a device, newest first. `next` is where to go on; `complete` is true when nothing older is kept. */
+/** Facts, newest first. `next` is where to go on; `complete` is true when nothing older is kept. */
 export type Timeline = {
   readonly facts: readonly { readonly offset: Offset; readonly fact: Fact }[]
   readonly complete: boolean
   readonly next: Offset | null
 }
 
-/** Walks the journal backwards from `before` (exclusive) for facts of `device`, until `limit` are found or the bounds are met. */
+/** Walks the journal backwards from `before` (exclusive) for facts that are `wanted`, until `limit` are found or the bounds are met. */
 export async function readTimeline(
   journal: Pick<Journal, 'read' | 'start' | 'durableEnd'>,
-  device: DeviceId,
+  wanted: (fact: Fact) => boolean,
   before: Offset | undefined,
   limit: number,
 ): Promise<Timeline> {
@@ -33,7 +32,7 @@ export async function readTimeline(
         if (!('bytes' in record) || record.offset >= end) continue
         bytes += record.bytes.length
         const fact = decodeRecord(record.bytes)
-        if (fact.ok && deviceOf(fact.value) === device) found.push({ offset: record.offset, fact: fact.value })
+        if (fact.ok && wanted(fact.value)) found.push({ offset: record.offset, fact: fact.value })
       }
       if (page.next <= at) break
       at = page.next

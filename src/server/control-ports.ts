@@ -4,6 +4,7 @@ import type { Guard } from '#guard'
 import { factToJson } from '#hub'
 import { encodeFact } from '#journal'
 import { type Rooms, healthOf } from './rooms.io.ts'
+import { proposeShrink } from './policy-usage.ts'
 import { isOwnFact, systemDevice, systemDevices } from './system-devices.ts'
 
 /** What the operator door needs besides the rooms and the guard. */
@@ -17,7 +18,7 @@ export type ControlSurroundings = {
 
 /** Joins the operator door to the rooms. */
 export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurroundings): ControlPorts {
-  const { operators, audit, hub, pki, bus, journal, gateway, policies } = rooms
+  const { operators, audit, hub, pki, bus, journal, broker, gateway, policies } = rooms
   return {
     ...around,
     operators,
@@ -33,7 +34,9 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
       level: () => gateway.load.level,
     },
     isOwn: isOwnFact,
-    explain: (question) => policies.explain(question),
+    policies,
+    shrink: (_grant, days, progress, signal) =>
+      proposeShrink(policies.current, { journal, broker }, { days, now: around.clock.now() }, progress, signal),
     checks: { run: (grant, only) => guard.run(grant, only), last: () => guard.last() },
     factToJson,
     tell: (fact) => void journal.append(encodeFact(fact)),

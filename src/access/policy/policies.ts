@@ -52,6 +52,8 @@ export interface Policies {
   history(grant: Grant<'policy.read'>, limit: number): Promise<readonly PolicyVersion[]>
   /** Runs every test of the policies that would be in force after `change`, or of those that are. Refuses as {@link Policies.apply} does for documents. */
   test(grant: Grant<'policy.read'>, change?: Change): Result<readonly TestOutcome[], ChangeRefused>
+  /** Decides questions as the policy in force would, or as it would after `change`. Refuses as {@link Policies.apply} does for documents. */
+  decide(grant: Grant<'policy.read'>, questions: readonly Question[], change?: Change): Result<readonly Decision[], ChangeRefused>
   /** What `change` would do. Refuses as {@link Policies.apply} does for documents; failing tests are part of the answer. */
   plan(grant: Grant<'policy.read'>, change: Change): Promise<Result<PlannedChange, ChangeRefused>>
   /**
@@ -123,6 +125,13 @@ class OpenPolicies implements Policies {
   test(_grant: Grant<'policy.read'>, change?: Change): Result<readonly TestOutcome[], ChangeRefused> {
     const next = this.#next(change ?? { apply: undefined })
     return next.ok ? ok(next.value.tests) : next
+  }
+
+  decide(_grant: Grant<'policy.read'>, questions: readonly Question[], change?: Change): Result<readonly Decision[], ChangeRefused> {
+    const next = change === undefined ? undefined : this.#next(change)
+    if (next?.ok === false) return next
+    const set = next?.value.set ?? this.#current
+    return ok(questions.map((question) => explain(set, question, uuid(this.#ports.random))))
   }
 
   async plan(_grant: Grant<'policy.read'>, change: Change): Promise<Result<PlannedChange, ChangeRefused>> {

@@ -3,10 +3,13 @@ import { auditRoutes } from './audit.ts'
 import { bulkRoutes } from './bulk.ts'
 import { certificateRoutes } from './certificates.ts'
 import { checkRoutes } from './checks.ts'
+import { decisionRoutes } from './decisions.ts'
 import { deviceRoutes } from './devices.ts'
 import { hubRoutes } from './hub.ts'
 import { openRoutes } from './open.ts'
 import type { Parts } from './parts.ts'
+import { policyRoutes } from './policies.ts'
+import { shrinkRoutes } from './shrink.ts'
 import { signInRoutes } from './sign-in.ts'
 import { telemetryRoutes } from './telemetry.ts'
 
@@ -20,6 +23,9 @@ export function allRoutes(parts: Parts): readonly Route[] {
     bulkRoutes,
     certificateRoutes,
     telemetryRoutes,
+    decisionRoutes,
+    policyRoutes,
+    shrinkRoutes,
     checkRoutes,
     auditRoutes,
   ]

@@ -1,14 +1,12 @@
 import { Type } from 'typebox'
-import { deviceSubject } from '#access'
 import { type Result, ok, parseDeviceId, refuse } from '#base'
 import { follow } from '../follow.ts'
 import { type Route, bare, route, streamRoute } from '../route.ts'
-import { devicePath, fact, textOrNull } from '../schema.ts'
-import { readTimeline } from '../timeline.ts'
+import { devicePath, fact } from '../schema.ts'
+import { deviceOf, readTimeline } from '../timeline.ts'
 import type { Parts } from './parts.ts'
 
 const closed = { additionalProperties: false } as const
-const text = Type.String()
 const deviceName = Type.Optional(Type.String({ minLength: 1, maxLength: 128 }))
 
 const timeline = Type.Object(
@@ -16,24 +14,9 @@ const timeline = Type.Object(
   { ...closed, title: 'Timeline' },
 )
 
-const decision = Type.Object(
-  {
-    id: text,
-    allowed: Type.Boolean(),
-    action: text,
-    device: text,
-    topic: textOrNull,
-    rule: textOrNull,
-    reason: text,
-    change: textOrNull,
-    checked: Type.Array(Type.Object({ rule: text, topics: Type.Array(text), matched: Type.Boolean() }, closed)),
-  },
-  { ...closed, title: 'Decision' },
-)
-
-/** What has happened, as it happens and as it was; and why something would or would not be allowed. */
+/** What has happened, as it happens and as it was. */
 export function telemetryRoutes({ ports, durable }: Parts): readonly Route[] {
-  const { journal, devices } = ports
+  const { journal } = ports
   return [
     streamRoute({
       ...bare,
@@ -77,35 +60,8 @@ export function telemetryRoutes({ ports, durable }: Parts): readonly Route[] {
         const id = parseDeviceId(call.params.id)
         if (!id.ok) return id
         const { before, limit = 100 } = call.query
-        const { facts, complete, next } = await readTimeline(journal, id.value, before, limit)
+        const { facts, complete, next } = await readTimeline(journal, (fact) => deviceOf(fact) === id.value, before, limit)
         return ok({ facts: facts.map((one) => ports.factToJson(one.offset, one.fact)), complete, next })
-      },
-    }),
-    route({
-      ...bare,
-      method: 'GET',
-      path: '/api/v1/explain',
-      summary: 'Whether a device may connect, publish or subscribe, by which rule, and the smallest change that would allow it.',
-      access: { grants: ['policy.read'] },
-      query: Type.Object(
-        {
-          device: Type.String({ minLength: 1, maxLength: 128 }),
-          action: Type.Union([Type.Literal('connect'), Type.Literal('publish'), Type.Literal('subscribe')]),
-          topic: Type.Optional(Type.String({ maxLength: 2_048 })),
-        },
-        closed,
-      ),
-      answer: { status: 200, is: decision, description: 'The decision.' },
-      handle(call) {
-        const { action, topic = '' } = call.query
-        const id = parseDeviceId(call.query.device)
-        if (!id.ok) return id
-        if (action !== 'connect' && topic === '') return refuse('control/topic-missing', `To explain ${action}, say which topic.`)
-        const known = devices.find(id.value)
-        const decided = ports.explain({ subject: deviceSubject(id.value), standing: known?.status ?? 'unknown', action, topic })
-        const checked = decided.checked.map(({ rule, topics, matched }) => ({ rule, topics: [...topics], matched }))
-        const { allowed, subject, rule, reason, change } = decided
-        return ok({ id: decided.id, allowed, action, device: subject.identity, topic: decided.topic, rule, reason, change, checked })
       },
     }),
   ]
