@@ -145,7 +145,8 @@ async function searchFile(path: string, seconds: number, seed: number, save: boo
     mkdirSync(corpusFolder, { recursive: true })
     writeFileSync(`${corpusFolder}/found-${seed}-${String(saved++).padStart(4, '0')}`, input)
   }
-  const given = 'seeds' in loaded && Array.isArray(loaded.seeds) ? loaded.seeds.filter((one): one is Buffer => Buffer.isBuffer(one)) : []
+  const made: unknown = 'seeds' in loaded && typeof loaded.seeds === 'function' ? await loaded.seeds() : []
+  const given = Array.isArray(made) ? made.filter((one): one is Buffer => Buffer.isBuffer(one)) : []
   const corpus = [...readCorpus(corpusFolder), ...given]
   const { runs, reached, kept, earlyMiB, lateMiB } = await search(loaded.target, corpus, `/${dirname(path)}/`, seconds, seed, keep)
   if ('close' in loaded && typeof loaded.close === 'function') await loaded.close()

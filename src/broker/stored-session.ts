@@ -1,6 +1,6 @@
 import { type DeviceId, type Result, instant, maxDeviceIdLength, ok, refuse } from '#base'
 import { type Json, parseJson } from '#wire/json'
-import { decodePropertyBytes, encodePropertyBytes } from '#wire/mqtt'
+import { decodePropertyBytes, encodePropertyBytes, parseTopicFilter, parseTopicName } from '#wire/mqtt'
 import type { SessionState, StoredDelivery, StoredInflight, StoredSubscription, StoredWill } from './session-change.ts'
 
 /*
@@ -95,11 +95,11 @@ export function optionsByte({ qos, noLocal, retainAsPublished, retainHandling }:
   return qos | (noLocal ? 4 : 0) | (retainAsPublished ? 8 : 0) | (retainHandling << 4)
 }
 
-/** A subscription from its filter, options byte and identifier (0: none); undefined when the byte is none. */
+/** A subscription from its filter, options byte and identifier (0: none); undefined when the filter or the byte is none. */
 export function subscriptionFrom(filter: string, options: number, identifier: number): StoredSubscription | undefined {
   const qos = options & 3
   const retainHandling = (options >> 4) & 3
-  if (qos === 3 || retainHandling === 3 || options > 0x2f || filter === '') return undefined
+  if (qos === 3 || retainHandling === 3 || options > 0x2f || !parseTopicFilter(filter).ok) return undefined
   return {
     filter,
     qos: qos === 0 ? 0 : qos === 1 ? 1 : 2,
@@ -142,7 +142,7 @@ export function willFromJson(json: WillJson): StoredWill | undefined {
   const qos = json.qos === 0 ? 0 : json.qos === 1 ? 1 : json.qos === 2 ? 2 : undefined
   const bytes = Buffer.from(json.properties, 'base64')
   const properties = bytes.length === 0 ? undefined : decodePropertyBytes(bytes)
-  if (qos === undefined || topic === '' || countOf(delaySeconds) === undefined) return undefined
+  if (qos === undefined || !parseTopicName(topic).ok || countOf(delaySeconds) === undefined) return undefined
   return {
     topic,
     payload: Buffer.from(json.payload, 'base64'),

@@ -71,14 +71,8 @@ async function openDoor(): Promise<Door> {
 
 const upgrade = `GET /mqtt HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: mqtt\r\n\r\n`
 
-const over = Buffer.from('over')
-const pong = Buffer.concat([Buffer.of(0x8a, over.length), over])
-
-/**
- * What came back before the connection closed, without the answer to the upgrade. A polite client asks for a pong last and waits for it;
- * another one leaves at once, because the pong may never come.
- */
-async function converse({ port, settle }: Door, writes: readonly Buffer[], isPolite: boolean): Promise<Buffer> {
+/** What came back before the connection closed, without the answer to the upgrade. The client leaves when it has `wanted` bytes of MQTT. */
+async function converse({ port, settle }: Door, writes: readonly Buffer[], wanted: number): Promise<Buffer> {
   const socket: TLSSocket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false })
   const chunks: Buffer[] = []
   socket.on('error', () => undefined)
@@ -92,17 +86,18 @@ async function converse({ port, settle }: Door, writes: readonly Buffer[], isPol
   await once(socket, 'secureConnect')
   socket.write(upgrade)
   await Promise.race([once(socket, 'data').catch(() => undefined), closed])
-  for (const bytes of isPolite ? [...writes, frame(9, over)] : writes) socket.write(bytes)
-  const isAnswered = () => !isPolite || Buffer.concat(chunks).includes(pong)
-  while (!isAnswered() && !socket.closed) await Promise.race([once(socket, 'data').catch(() => undefined), closed])
+  for (const bytes of writes) socket.write(bytes)
+  const mqtt = () => unframed(afterUpgrade(Buffer.concat(chunks)))
+  while (mqtt().length < wanted && !socket.closed) await Promise.race([once(socket, 'data').catch(() => undefined), closed])
   settle()
-  // What MQTT answers leaves at the end of the hub's turn, the pong in its middle.
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
   socket.end()
   await closed
   clearTimeout(late)
   assert.ok(!isLate, 'the connection ends when its client has')
-  const all = Buffer.concat(chunks)
+  return mqtt()
+}
+
+function afterUpgrade(all: Buffer): Buffer {
   const end = all.indexOf('\r\n\r\n')
   assert.match(all.toString('latin1', 0, end), /^HTTP\/1\.1 101 /)
   return all.subarray(end + 4)
@@ -136,9 +131,9 @@ export function frame(opcode: number, payload: Buffer, isLast = true, mask = 0):
   ])
 }
 
-/** What MQTT the hub answers to these writes. */
-export async function answerTo(writes: readonly Buffer[], isPolite = true): Promise<Buffer> {
-  return unframed(await converse(await (door ??= openDoor()), writes, isPolite))
+/** What MQTT the hub answers to these writes. With `wanted` 0 the client leaves at once: it may never be answered. */
+export async function answerTo(writes: readonly Buffer[], wanted: number): Promise<Buffer> {
+  return converse(await (door ??= openDoor()), writes, wanted)
 }
 
 /** See above. */
@@ -148,7 +143,7 @@ export async function target(input: Buffer): Promise<void> {
   const rest = input.subarray(1)
   const writes: Buffer[] = []
   for (let at = 0; at < rest.length; at += isCut ? size : rest.length) writes.push(rest.subarray(at, at + (isCut ? size : rest.length)))
-  await answerTo(writes, false)
+  await answerTo(writes, 0)
   if (runs++ % eachServed === 0) await served()
 }
 
@@ -165,7 +160,7 @@ async function served(): Promise<void> {
     encode({ type: 'pingreq' }, 4),
   ]
   const reader = new FrameReader({ role: 'client', version: 4 })
-  reader.push(await answerTo([frame(2, Buffer.concat(packets), true, 0x5a)]))
+  reader.push(await answerTo([frame(2, Buffer.concat(packets), true, 0x5a)], 6))
   assert.deepEqual([reader.next()?.type, reader.next()?.type], ['connack', 'pingresp'])
   const { strangers } = await (door ??= openDoor())
   assert.equal(strangers(), 0)
@@ -187,7 +182,7 @@ const subscribe = encode(
 )
 
 /** Good conversations in frames of several shapes, from which others are bred. */
-export const seeds: readonly Buffer[] = [
+const conversations = [
   [Buffer.of(0), frame(2, connect4), frame(2, subscribe), frame(2, publish), frame(8, Buffer.of(3, 0xe8))],
   [Buffer.of(0), frame(2, Buffer.concat([connect4, subscribe, publish]))],
   [
@@ -207,4 +202,9 @@ export const seeds: readonly Buffer[] = [
   [Buffer.of(0), Buffer.from('82ff7fffffffffffffff00000000', 'hex')],
   [Buffer.of(0), Buffer.from('c2fe000000000000', 'hex'), frame(3, publish)],
   [Buffer.of(0), frame(2, connect4), Buffer.from('8280', 'hex')],
-].map((parts) => Buffer.concat(parts))
+]
+
+/** The same as inputs. */
+export function seeds(): readonly Buffer[] {
+  return conversations.map((parts) => Buffer.concat(parts))
+}
