@@ -136,6 +136,30 @@ test('every test that a document names is there', () => {
   }
 })
 
+/** Rows of `docs/regressions.md` under the headings that begin with these letters. */
+function regressions(letters: string): readonly (readonly [happened: string, test: string])[] {
+  const parts = read('docs/regressions.md').split(/^## /m)
+  const rows = parts
+    .filter((part) => letters.includes(part.charAt(0)))
+    .flatMap((part) => [...part.matchAll(/^\| (?!what happened)(.+?) \| (.+) \|$/gm)])
+  return rows.map(([, happened = '', shown = '']) => [happened, shown])
+}
+
+test('every past vulnerability of brokers and of their policies names the test that keeps it past', () => {
+  const rows = regressions('AB')
+  assert.ok(rows.length >= 38)
+  for (const [happened, shown] of rows) {
+    assert.match(shown, /`(?:src|conformance)\/[^`]+\.ts`/, happened)
+    assert.doesNotMatch(shown, /^later/, happened)
+  }
+})
+
+test('a transcript that a document names is there', () => {
+  for (const document of ['docs/regressions.md', 'docs/divergences.md'])
+    for (const [, path = '', key = ''] of read(document).matchAll(/`(conformance\/mqtt\/v[^`]+\.ts)` "([^"]+)"/g))
+      assert.ok(read(path).includes(`'${key}`), `${document}: ${path} has no transcript "${key}"`)
+})
+
 test('every decision record says what was given up and what would change our mind', () => {
   for (const { path, text } of files('docs/adr', /^\d{4}-.*\.md$/)) {
     for (const heading of ['## Context', '## Decision', '## What we gave up', '## What would change our mind'])
