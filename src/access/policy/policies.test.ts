@@ -237,13 +237,14 @@ for (const [what, sql] of [
   ['its row is gone', 'DELETE FROM policy_documents'],
   ['its text is empty', "UPDATE policy_documents SET text = ''"],
   ['the head is gone', 'DELETE FROM policy_head'],
+  ['the head and the row are gone', 'DELETE FROM policy_head; DELETE FROM policy_documents'],
   ['the head is cut', 'UPDATE policy_head SET digests = substr(digests, 1, 20)'],
   ['the head is no object', "UPDATE policy_head SET digests = '[]'"],
 ] as const) {
   test(`CVE-2018-12551: a document allows nothing, and says so, when ${what}`, async () => {
     await using here = await scene()
     assert.equal(await codeOf((await here.open()).apply(write, { apply: strictDevices })), 'version 1')
-    await here.sql(sql)
+    for (const one of sql.split('; ')) await here.sql(one)
     const policies = await here.open()
     const bound = policies.policyOf(pump)
     assert.deepEqual(

@@ -51,7 +51,11 @@ type Held = {
   used: boolean
 }
 
-type HeldResource = { readonly resource: BrokerResource; readonly held: readonly Held[]; anyUsed: boolean }
+type HeldResource = {
+  readonly resource: BrokerResource
+  readonly held: readonly Held[] /** For Connect without client identifiers. */
+  isUsed: boolean
+}
 type HeldRule = { readonly rule: PolicyRule; readonly resources: readonly HeldResource[]; readonly usedBy: PrincipalsUsed }
 type PrincipalsUsed = { readonly usernames: Set<string>; readonly clientIds: Set<string>; readonly attributes: Set<number> }
 
@@ -109,7 +113,7 @@ function holdRule(rule: PolicyRule): HeldRule {
       const wide = resource.method !== 'Connect' && (text === '#' || text.endsWith('/#'))
       return { text, trie: wide ? newTrie() : undefined, used: false }
     })
-    return { resource, held, anyUsed: false }
+    return { resource, held, isUsed: false }
   })
   return { rule, resources, usedBy: { usernames: new Set(), clientIds: new Set(), attributes: new Set() } }
 }
@@ -154,7 +158,7 @@ function fits(pattern: TopicPattern, action: 'publish' | 'subscribe', topic: str
 }
 
 function chargeTo({ rule, resource, held, pattern }: Found, { subject, topic }: Use): void {
-  resource.anyUsed = true
+  resource.isUsed = true
   if (held !== undefined) {
     held.used = true
     if (held.trie !== undefined) noteLevels(held.trie, (withoutShare(topic) ?? topic).split('/').slice(pattern.length - 1))
@@ -173,7 +177,7 @@ function chargeAnybody(rule: HeldRule, { action, topic }: Use): void {
   for (const resource of rule.resources) {
     if (resource.resource.method.toLowerCase() !== action) continue
     if (action === 'connect') {
-      resource.anyUsed = true
+      resource.isUsed = true
       for (const held of resource.held) held.used = true
       touched = true
       continue
@@ -182,7 +186,7 @@ function chargeAnybody(rule: HeldRule, { action, topic }: Use): void {
       const pattern = held.text.split('/').map((level) => (level.startsWith('{') ? '+' : level))
       if (!fits(pattern, action, topic)) continue
       held.used = true
-      resource.anyUsed = true
+      resource.isUsed = true
       touched = true
       if (held.trie !== undefined) noteLevels(held.trie, [])
     }
@@ -214,20 +218,22 @@ function shrunk(document: PolicyDocument, held: ReadonlyMap<string, HeldRule>): 
 function shrunkRule({ rule, resources, usedBy }: HeldRule, cuts: Cut[]): readonly PolicyRule[] {
   const kept: BrokerResource[] = []
   const cutFrom = cuts.length
-  for (const { resource, held, anyUsed } of resources) {
-    if (!anyUsed) {
+  for (const { resource, held, isUsed } of resources) {
+    const texts = held.map((one) => {
+      if (!one.used) return []
+      return one.trie === undefined ? [one.text] : narrowed(one.text.split('/').slice(0, -1), one.trie)
+    })
+    // Without its client identifiers a Connect would be for any of them, so a resource of which nothing stays goes as a whole.
+    if (held.length === 0 ? !isUsed : texts.every((to) => to.length === 0)) {
       cuts.push({ rule: rule.id, from: renderResource(resource), to: [] })
       continue
     }
-    const texts = held.flatMap((one) => {
-      const to = !one.used ? [] : one.trie === undefined ? [one.text] : narrowed(one.text.split('/').slice(0, -1), one.trie)
+    for (const [index, one] of held.entries()) {
+      const to = texts[index] ?? []
       if (to.length !== 1 || to[0] !== one.text) cuts.push({ rule: rule.id, from: `${resource.method} ${one.text}`, to })
-      return to
-    })
-    // An empty list of client identifiers would mean any.
-    if (texts.length === 0 && held.length > 0) continue
-    if (resource.method === 'Connect') kept.push({ method: 'Connect', clientIds: texts })
-    else kept.push({ method: resource.method, topics: [...new Set(texts)] })
+    }
+    if (resource.method === 'Connect') kept.push({ method: 'Connect', clientIds: texts.flat() })
+    else kept.push({ method: resource.method, topics: [...new Set(texts.flat())] })
   }
   // Keys of the state store are used where this hub does not see it.
   if (kept.length === 0 && rule.stateStoreResources.length === 0) {
