@@ -1,16 +1,18 @@
 import { totalmem } from 'node:os'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { Clock } from '#base'
 import type { Load } from './overload.ts'
 
 const periodMs = 500
-const resolutionMs = 20
+const probeMs = 100
 
 /**
  * Measures twice a second how the process is doing and tells `tell`; `bytes` gives what only the gateway knows. Of the event loop's delay
  * the lower one of the last two intervals counts, so that one long turn is no overload. `memoryBytes` is what the process may use;
  * undefined: all that the machine or its container has. Disposing of it stops it.
+ *
+ * The delay is how late a timer of our own comes. The histogram of node:perf_hooks does not do: after a reset its first interval is not
+ * recorded, so a loop whose every turn is longer than our period shows no delay at all.
  */
 export function sampleLoad(
   clock: Clock,
@@ -19,26 +21,25 @@ export function sampleLoad(
   tell: (load: Load) => void,
 ): Disposable {
   const available = memoryBytes ?? machineBytes()
-  const delay = monitorEventLoopDelay({ resolution: resolutionMs })
-  delay.enable()
-  let lastMs = 0
+  let probedAt = clock.monotonic()
+  let toldAt = probedAt
+  let worstMs = 0
+  let formerMs = 0
   let rssBytes = 0
-  const cancel = clock.every(periodMs, () => {
-    // The histogram holds the length of its own interval as well.
-    const nowMs = delay.count === 0 ? 0 : Math.max(0, delay.percentile(90) / 1e6 - resolutionMs)
-    delay.reset()
-    const loopDelayMs = Math.min(lastMs, nowMs)
-    lastMs = nowMs
+  const cancel = clock.every(probeMs, () => {
+    const now = clock.monotonic()
+    worstMs = Math.max(worstMs, now - probedAt - probeMs)
+    probedAt = now
+    if (now - toldAt < periodMs) return
+    toldAt = now
+    const loopDelayMs = Math.min(formerMs, worstMs)
+    formerMs = worstMs
+    worstMs = 0
     rssBytes = residentBytes() ?? rssBytes
     const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
     tell({ loopDelayMs, memoryShare: Math.max(rssBytes / available, used / limit), ...bytes() })
   })
-  return {
-    [Symbol.dispose]() {
-      cancel()
-      delay.disable()
-    },
-  }
+  return { [Symbol.dispose]: cancel }
 }
 
 /** A container's bound where there is one. Node says 0, or more than there is, where there is none. */

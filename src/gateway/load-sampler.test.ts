@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { systemClock } from '#base'
 import { FakeClock } from '../../test/fake-clock.ts'
 import { sampleLoad } from './load-sampler.io.ts'
 import type { Load } from './overload.ts'
@@ -39,25 +40,31 @@ test('the share counts against the memory that the settings allow', () => {
   assert.ok((loads[0]?.memoryShare ?? 0) > 10)
 })
 
-test('one long turn of the event loop is no overload, two are', async () => {
-  const clock = new FakeClock()
-  const loads: Load[] = []
+/** Holds the real event loop again and again, for so many turns of so many milliseconds, and gives what was measured meanwhile. */
+async function delaysOf(turns: number, turnMs: number): Promise<readonly number[]> {
+  const delays: number[] = []
   using _ = sampleLoad(
-    clock,
+    systemClock,
     undefined,
     () => ({ journalPendingBytes: 0, unsentBytes: 0 }),
-    (load) => loads.push(load),
+    (load) => delays.push(load.loopDelayMs),
   )
-  const hold = async (ms: number) => {
-    const end = performance.now() + ms
-    await new Promise((resolve) => setImmediate(resolve))
+  for (let i = 0; i < turns; i++) {
+    const end = performance.now() + turnMs
     while (performance.now() < end);
-    // The timer that measures runs when the loop is free again.
-    await new Promise((resolve) => setTimeout(resolve, 60))
-    clock.advance(500)
+    // Timers run between two turns.
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setImmediate(resolve))
   }
-  await hold(300)
-  await hold(300)
-  assert.ok((loads[0]?.loopDelayMs ?? Infinity) < 100, `first: ${loads[0]?.loopDelayMs}`)
-  assert.ok((loads[1]?.loopDelayMs ?? 0) > 100, `second: ${loads[1]?.loopDelayMs}`)
+  return delays
+}
+
+test('a loop whose every turn takes long shows it', async () => {
+  const delays = await delaysOf(4, 700)
+  assert.ok((delays.at(-1) ?? 0) >= 500, delays.join())
+})
+
+test('one long turn alone is no delay', async () => {
+  const delays = await delaysOf(1, 700)
+  assert.deepEqual(delays, [0])
 })

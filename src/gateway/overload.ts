@@ -17,7 +17,7 @@ export type Level = 'normal' | 'strained' | 'overloaded'
 
 /** One measurement. */
 export type Load = {
-  /** Milliseconds by which work of the event loop came late, typical of the last interval. */
+  /** Milliseconds by which work of the event loop came late at worst, in the better one of the last two intervals. */
   readonly loopDelayMs: number
   /** Bytes that wait for the disk. */
   readonly journalPendingBytes: number
