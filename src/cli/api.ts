@@ -75,6 +75,7 @@ export const decision = object({
   rule: maybe(text),
   reason: text,
   change: maybe(text),
+  patch: maybe(object({ document: text, isNew: flag, yaml: text })),
   checked: list(object({ rule: text, topics: anything, matched: flag })),
 })
 

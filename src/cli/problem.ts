@@ -13,7 +13,7 @@ export function problemLines(problem: Problem): readonly Line[] {
   return lines
 }
 
-const lineError = object({ line: maybe(number), message: text })
+const lineError = object({ line: maybe(number), path: maybe(text), message: text })
 const shape = object({
   title: maybe(text),
   detail: maybe(text),
@@ -28,13 +28,28 @@ export function problemOf(what: string, status: number, body: unknown): Problem 
   const { title, detail, code, reasons, errors } = shape(isDocument ? body : {}, 'the problem')
   const why = reasons?.join('; ') ?? detail ?? title ?? `the hub answered with status ${status}.`
   return {
-    exit: exitOf(status),
+    exit: code === 'access/policy-test-failed' ? exit.failed : exitOf(status),
     what,
     why,
     code,
     fix: fixOf(status, code),
-    more: errors?.map(({ line, message }) => (line === undefined ? message : `line ${line}: ${message}`)),
+    more: errors?.map(errorText),
   }
+}
+
+/** One of several things that are wrong: its line, its place, and what it is. */
+export function errorText({
+  line,
+  path,
+  message,
+}: {
+  readonly line?: number | undefined
+  readonly path?: string | undefined
+  readonly message: string
+}): string {
+  const where = [line === undefined ? '' : `line ${line}`, path ?? ''].filter((part) => part !== '').join(', ')
+  // Text that is no YAML says its line itself.
+  return where === '' || message.toLowerCase().startsWith(where) ? message : `${where}: ${message}`
 }
 
 function exitOf(status: number): ExitCode {
@@ -50,6 +65,11 @@ const fixes: ReadonlyMap<string, string> = new Map([
   ['hub/device-exists', 'choose another name, or show the one there with "thingwall device show NAME".'],
   ['hub/device-not-found', 'list the devices with "thingwall device ls".'],
   ['hub/etag-differs', 'look at it with "thingwall device show NAME" and give its etag of now.'],
+  ['access/policy-not-found', 'list the documents with "thingwall policy ls".'],
+  ['access/policy-conflict', 'somebody else changed the policy; look at "thingwall policy history" and run the command again.'],
+  ['access/policy-test-failed', 'correct the rules or the tests that are named.'],
+  ['access/policy-invalid', 'correct what is named; docs/policies.md says what a policy may hold.'],
+  ['access/policy-fixed', 'give the document another name.'],
   ['control/unknown-host', 'use the address that hub.json of the data directory names, or start the hub with --name.'],
   ['hub/sha1-thumbprint', 'give the SHA-256 thumbprint: openssl x509 -in cert.pem -noout -fingerprint -sha256'],
 ])

@@ -14,6 +14,7 @@ function recorder(isPerson: boolean) {
     printJson: async (value) => void lines.push(JSON.stringify(value)),
     say: () => undefined,
     progress: () => ({ at: () => undefined, end: () => undefined }),
+    confirm: async () => undefined,
   }
   return { terminal, lines }
 }

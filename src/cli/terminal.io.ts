@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import type { WriteStream } from 'node:tty'
 import { Fault } from '#base'
 import { type Line, plain, plainJson, render, textOf } from './line.ts'
@@ -29,6 +30,7 @@ export function openTerminal(): Terminal {
     printJson: (value, indent) => write(`${plainJson(value, indent)}\n`),
     say: (line: Line) => void process.stderr.write(`${render(line, colour(process.stderr))}\n`),
     progress: (label) => (process.stderr.isTTY ? movingLine(label) : rareLines(label)),
+    confirm: async (question) => (process.stdin.isTTY && process.stderr.isTTY ? askPerson(question) : undefined),
   }
 }
 
@@ -37,6 +39,17 @@ function wantsColour(): (stream: WriteStream) => boolean {
   if (NO_COLOR !== undefined && NO_COLOR !== '') return () => false
   if (FORCE_COLOR !== undefined && FORCE_COLOR !== '' && FORCE_COLOR !== '0') return () => true
   return (stream) => stream.isTTY && TERM !== 'dumb'
+}
+
+async function askPerson(question: string): Promise<boolean> {
+  const reader = createInterface({ input: process.stdin, output: process.stderr })
+  // Ctrl-C and the end of input are a no.
+  const ended = new Promise<string>((resolve) => reader.once('close', () => resolve('')))
+  try {
+    return /^y(?:es)?$/i.test((await Promise.race([reader.question(`${plain(question)} [y/N] `), ended])).trim())
+  } finally {
+    reader.close()
+  }
 }
 
 const width = 24

@@ -22,4 +22,6 @@ export type Terminal = {
   /** One line of talk. */
   say(line: Line): void
   progress(label: string): Progress
+  /** Asks the person for a yes; anything else is a no, and undefined says that there is nobody to ask. */
+  confirm(question: string): Promise<boolean | undefined>
 }

@@ -1,9 +1,8 @@
 import { deviceCommands } from './tree-device.ts'
+import { policyCommands } from './tree-policy.ts'
 import { jsonOption } from './device/options.ts'
 import type { CommandSpec } from './spec.ts'
 import { trustSystems } from './commands/systems.ts'
-
-const actions = ['connect', 'publish', 'subscribe'] as const
 
 /** The command tree: every command, its words, its options and examples that can be typed as they stand. */
 export const tree: CommandSpec = {
@@ -59,22 +58,7 @@ export const tree: CommandSpec = {
       ],
       load: async () => (await import('./device/read.ts')).connectionsList,
     },
-    {
-      name: 'explain',
-      summary: 'Tell whether a device may do something, and why',
-      about: 'Names the rule that decides and the smallest change that would allow what is denied.',
-      arguments: [
-        { name: 'device', help: 'name of the device' },
-        { name: 'action', help: 'what it would do', choices: actions },
-        { name: 'topic', help: 'topic name, or topic filter for subscribe', optional: true },
-      ],
-      options: [jsonOption, { flag: '--exit-code', help: 'exit 3 when denied' }],
-      examples: [
-        ['thingwall explain pump-1 publish plant/other/x', 'why this is denied'],
-        ['thingwall explain pump-1 connect --exit-code', 'for a script'],
-      ],
-      load: async () => (await import('./commands/explain.ts')).explain,
-    },
+    ...policyCommands,
     {
       name: 'revoke',
       summary: 'Revoke every certificate of a device and end its sessions now',

@@ -1,6 +1,7 @@
 export { type ServerConfig, defaultDataDirectory, parseConfig, readSettings } from './config.io.ts'
 export { type EffectiveSetting, effectiveJson, effectiveSettings } from './effective-settings.ts'
 export { type StartOption, startOptions } from './options.ts'
+export { type PolicyTestResult, testPolicyText } from './policy-check.ts'
 export { settingsPage } from './settings-page.ts'
 export type { Settings } from './settings-schema.ts'
 export type { SettingsProblem, SettingsRefusal } from './settings.ts'

@@ -24,6 +24,26 @@ const rows: readonly (readonly [object, RegExp])[] = [
   ],
   [{ kind: 'disconnected', clientId: 'pump-1', reason: 'revoked', durationMs: 2500 }, / revoked {2}after 2.5 s$/],
   [{ kind: 'denied', action: 'publish', topic: 'a/b', rule: null, code: 'x', count: 3 }, / publish a\/b {2}no rule allows it {2}3 times$/],
+  [{ kind: 'denied', action: 'connect', topic: '', rule: null, decision: 'ab-1' }, / connect +no rule allows it {2}decision ab-1$/],
+  [
+    { kind: 'subscribed', clientId: 'pump-1', filters: ['a/#', 'b'], options: [1, 1], identifiers: [0, 0] },
+    / subscribed +pump-1 +a\/#, b$/,
+  ],
+  [{ kind: 'unsubscribed', clientId: 'c', filters: ['b'] }, / b {2}client c$/],
+  [{ kind: 'messages-dropped', clientId: 'pump-1', reason: 'queue-full', count: 4 }, / 4 messages {2}queue-full$/],
+  [
+    {
+      kind: 'policy-changed',
+      device: undefined,
+      actor: 'operator:local',
+      action: 'apply',
+      names: ['site-rules'],
+      version: 3,
+      digest: 'x',
+      effect: { sessionsClosed: 2, subscriptionsRemoved: 0, messagesDropped: 1, retainedHidden: 0 },
+    },
+    / applied site-rules {2}version 3 {2}2 sessions closed {2}1 messages dropped {2}by operator:local$/,
+  ],
   [
     { kind: 'refused', device: undefined, code: 'gateway/x', message: 'No.', address: '::1', listener: 'mqtt' },
     / - {16}No. {2}\(gateway\/x\) {2}from ::1 {2}on mqtt$/,

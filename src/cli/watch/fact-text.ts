@@ -17,7 +17,12 @@ const told: ReadonlyMap<string, (member: (name: string) => string) => readonly s
   ['disconnected', (of) => [of('reason'), `after ${seconds(of('durationMs'))}`, as('client', of('clientId'), of('device'))]],
   [
     'denied',
-    (of) => [`${of('action')} ${of('topic')}`, of('rule') === '' ? 'no rule allows it' : `rule ${of('rule')}`, times(of('count'))],
+    (of) => [
+      `${of('action')} ${of('topic')}`,
+      of('rule') === '' ? 'no rule allows it' : `rule ${of('rule')}`,
+      times(of('count')),
+      id(of('decision')),
+    ],
   ],
   [
     'refused',
@@ -82,12 +87,31 @@ const told: ReadonlyMap<string, (member: (name: string) => string) => readonly s
       `${of('droppedMessages')} messages dropped`,
     ],
   ],
+  ['subscribed', (of) => [of('filters'), as('client', of('clientId'), of('device'))]],
+  ['unsubscribed', (of) => [of('filters'), as('client', of('clientId'), of('device'))]],
+  ['messages-dropped', (of) => [messages(of('count')), of('reason'), as('client', of('clientId'), of('device'))]],
+  [
+    'policy-changed',
+    (of) => [
+      `${of('action') === 'remove' ? 'removed' : 'applied'} ${of('names')}`,
+      `version ${of('version')}`,
+      unlessNone(of('effect.sessionsClosed'), 'sessions closed'),
+      unlessNone(of('effect.subscriptionsRemoved'), 'subscriptions removed'),
+      unlessNone(of('effect.messagesDropped'), 'messages dropped'),
+      unlessNone(of('effect.retainedHidden'), 'retained hidden'),
+      by(of('actor')),
+    ],
+  ],
+  ['journal-damage', (of) => [`${of('first')} to ${of('last')}`, of('reason'), of('segment')]],
   ['hub-started', (of) => [of('version'), of('listeners')]],
 ])
 
 const as = (word: string, value: string, expected: string) => (value === '' || value === expected ? '' : `${word} ${value}`)
 const by = (actor: string) => (actor === '' ? '' : `by ${actor}`)
+const id = (decision: string) => (decision === '' ? '' : `decision ${decision}`)
 const times = (count: string) => (count === '' || count === '1' ? '' : `${count} times`)
+const messages = (count: string) => (count === '1' ? '1 message' : `${count} messages`)
+const unlessNone = (count: string, what: string) => (count === '' || count === '0' ? '' : `${count} ${what}`)
 const seconds = (ms: string) => (Number(ms) < 1000 ? `${Math.round(Number(ms))} ms` : `${(Number(ms) / 1000).toFixed(1)} s`)
 
 /** The rest of a fact for a person: short, and only what tells something. */
