@@ -285,9 +285,10 @@ broker:
       deaf[Symbol.dispose]()
       await until('it has recovered', 30_000, async () => (await healthz()) === 200)
       assert.equal(await connackOf(hub, 'mqtts', options, connectPacket('back', { protocolVersion: 5 })), 0)
-      const facts = await hub.facts()
+      let facts: readonly WatchedFact[] = []
+      await until('the facts are on disk', 10_000, async () => (facts = await hub.facts()).some((fact) => fact.kind === 'recovered'))
       assert.equal(facts.find((fact) => fact.kind === 'overloaded')?.['from'], 'normal')
-      const recovered = facts.find((fact) => fact.kind === 'recovered')
+      const recovered = facts.findLast((fact) => fact.kind === 'recovered')
       assert.ok(Number(recovered?.['refusedConnections']) >= 2 && Number(recovered?.['droppedMessages']) >= 1, JSON.stringify(recovered))
     },
   )
