@@ -37,6 +37,8 @@ export function shrinkRoutes({ ports }: Parts): readonly Route[] {
         }
         if (running) return refuse('control/shrink-running', 'A search for unused rights is running. Wait for it, or cancel it.')
         return ok(async (out) => {
+          // Somebody may have come between the answer and its stream.
+          if (running) return
           running = true
           try {
             await search(ports, grant, { days, name }, out)
