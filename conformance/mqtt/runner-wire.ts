@@ -47,10 +47,11 @@ export class Wire {
     this.subprotocol = subprotocol
   }
 
-  /** Connects over TLS with the device's certificate. Rejects when the handshake fails. */
-  static async open(hub: HubProcess, device: TestDevice, version: 4 | 5, road: Road): Promise<Wire> {
+  /** Connects over TLS with the device's certificate, or without any. Rejects when the handshake fails. */
+  static async open(hub: HubProcess, device: TestDevice | undefined, version: 4 | 5, road: Road): Promise<Wire> {
     const port = road === 'mqtts' ? hub.ports.mqtt : hub.ports.https
-    const socket = connectTls({ host: hub.host, servername: 'localhost', ca: hub.rootPem, cert: device.cert, key: device.key, port })
+    const own = device === undefined ? {} : { cert: device.cert, key: device.key }
+    const socket = connectTls({ host: hub.host, servername: 'localhost', ca: hub.rootPem, port, ...own })
     socket.setNoDelay(true)
     socket.on('error', () => undefined)
     if (road === 'mqtts') {

@@ -4,6 +4,7 @@ import { bytes, encode } from './runner-encode.ts'
 import { type Step, type Words, named, positional, readSteps } from './runner-line.ts'
 import { type Memory, fieldsOf, mismatch, show, windowOf } from './runner-match.ts'
 import { type Received, type Road, Wire, roads } from './runner-wire.ts'
+import type { TokenIssuer } from './suite-hub.ts'
 
 /**
  * A transcript is a conversation with a real hub, one step a line:
@@ -18,12 +19,16 @@ import { type Received, type Road, Wire, roads } from './runner-wire.ts'
  *     A refused 0x85                                       CONNACK with this code, then it closes
  *     A drops                                              A cuts the connection without a word
  *     A via wss / A is 2                                   before it opens: over a WebSocket; as the second device
+ *     A is nobody                                          before it opens: without a certificate
+ *     A never PUBLISH ~/a                                  nothing like this came, whatever else did; what came is forgotten
  *     A denied                                             not even a connection is made
  *     A speaks mqtt                                        the subprotocol that the hub chose
  *     pause 1200                                           where the statement itself speaks of seconds
  *
  * and shorthand for what a transcript needs but is not about: `A connects`, `A resumes`, `A leaves`, `A subscribes ~/a:1`,
  * `A unsubscribes ~/a`, `A publishes ~/a hello qos=1` and `A receives ~/a hello qos=1` do the whole exchange and expect success.
+ *
+ * `authenticationData=token(historian)` is a token of that service account, `token(historian,exp=1)` one with another claim.
  *
  * `~/a` is a topic of the transcript's own under its device, `~2/a` under the second device; `id=` of CONNECT is made its own too,
  * `exactId=` is not. `within=900..3000` gives an answer a window in milliseconds after the step before.
@@ -34,7 +39,13 @@ export type Transcript = string
 export type Lane = { readonly devices: readonly [TestDevice, TestDevice] }
 
 /** Where a transcript runs. `serial` makes its topics and client identifiers its own. */
-export type Stage = { readonly hub: HubProcess; readonly lane: Lane; readonly serial: number; readonly version: 4 | 5 }
+export type Stage = {
+  readonly hub: HubProcess
+  readonly issuer: TokenIssuer
+  readonly lane: Lane
+  readonly serial: number
+  readonly version: 4 | 5
+}
 
 /** Opens `count` lanes: two devices each. */
 export async function openLanes(hub: HubProcess, count: number): Promise<readonly Lane[]> {
@@ -50,7 +61,7 @@ export async function play(transcript: Transcript, stage: Stage): Promise<void> 
   for (const step of readSteps(transcript)) await conversation.step(step)
 }
 
-type Party = { wire: Wire | undefined; device: 0 | 1; road: Road; lastId: number; version: 4 | 5 }
+type Party = { wire: Wire | undefined; device: 0 | 1 | undefined; road: Road; lastId: number; version: 4 | 5 }
 
 const nothing: Words = { positional: [], named: [] }
 
@@ -96,8 +107,10 @@ class Conversation implements AsyncDisposable {
       case 'denied':
         return this.#denied(party)
       case 'is':
-        party.device = words.positional[0] === '2' ? 1 : 0
+        party.device = words.positional[0] === 'nobody' ? undefined : words.positional[0] === '2' ? 1 : 0
         return
+      case 'never':
+        return this.#never(party, step.words)
       case 'speaks':
         return this.#subprotocol(party, words)
       case 'drops':
@@ -112,7 +125,8 @@ class Conversation implements AsyncDisposable {
   }
 
   async #open(party: Party): Promise<Wire> {
-    return Wire.open(this.#stage.hub, this.#stage.lane.devices[party.device], party.version, party.road)
+    const device = party.device === undefined ? undefined : this.#stage.lane.devices[party.device]
+    return Wire.open(this.#stage.hub, device, party.version, party.road)
   }
 
   async #denied(party: Party): Promise<void> {
@@ -155,6 +169,19 @@ class Conversation implements AsyncDisposable {
         this.#judge(got, what, words)
         return wire.putBack(early)
       }
+    }
+  }
+
+  /** Takes all that comes before the answer to a PINGREQ: none of it may be this message. */
+  async #never(party: Party, { positional: [what = '', ...rest], named: pairs }: Words): Promise<void> {
+    await this.#say(party, 'PINGREQ', nothing)
+    for (;;) {
+      const got = await this.#wire(party).next(10_000)
+      if (got === 'closed') throw new Error('expected it to stay open, got: the connection was closed')
+      if (got.packet.cmd === 'pingresp') return
+      const fields = fieldsOf(got)
+      if (mismatch(what, { positional: rest, named: pairs }, fields, this.#memory) === undefined)
+        throw new Error(`expected no such ${what}, got: ${show(fields)}`)
     }
   }
 
@@ -263,7 +290,7 @@ class Conversation implements AsyncDisposable {
     const says = !verb.startsWith('<')
     const word = (text: string): string => {
       const known = says ? this.#memory.get(text) : undefined
-      return known ?? text.replaceAll(/~(2?)(?=\/|$|"|:)/g, (_, second) => this.#tree(second === '2' ? 1 : 0))
+      return known ?? this.#token(text) ?? text.replaceAll(/~(2?)(?=\/|$|"|:)/g, (_, second) => this.#tree(second === '2' ? 1 : 0))
     }
     return {
       positional: words.positional.map((text) => {
@@ -277,6 +304,14 @@ class Conversation implements AsyncDisposable {
         return [key, own ? this.#clientId(value) : word(value)]
       }),
     }
+  }
+
+  /** `token(name)` or `token(name,claim=value)` as the token that it stands for. */
+  #token(text: string): string | undefined {
+    const [, name, claim, value = ''] = /^token\((\w+)(?:,(\w+)=(\w+))?\)$/.exec(text) ?? []
+    if (name === undefined) return undefined
+    const over = claim === undefined ? {} : { [claim]: /^\d+$/.test(value) ? Number(value) : value }
+    return this.#stage.issuer.token(name, over)
   }
 
   #tree(device: 0 | 1): string {

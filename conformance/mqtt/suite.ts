@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { HubProcess } from '../hub.ts'
 import { type Lane, type Transcript, openLanes, play } from './runner.ts'
+import { type SuiteHub, openSuiteHub } from './suite-hub.ts'
 
 /**
  * Transcripts of one chapter, each under the statement that it shows, or the regression that it keeps away. Several statements
@@ -20,7 +20,7 @@ export type Outcome = { readonly statement: string; readonly failure: string | u
 const laneCount = 8
 
 /** Runs every transcript of the chapters against one hub, several at a time, and says how each ended, in order. */
-export async function playAll(hub: HubProcess, chapters: readonly Chapter[], version: 4 | 5): Promise<readonly Outcome[]> {
+export async function playAll({ hub, issuer }: SuiteHub, chapters: readonly Chapter[], version: 4 | 5): Promise<readonly Outcome[]> {
   const all = chapters.flatMap((chapter) => Object.entries(chapter))
   const lanes = await openLanes(hub, laneCount)
   const outcomes: Outcome[] = []
@@ -28,7 +28,7 @@ export async function playAll(hub: HubProcess, chapters: readonly Chapter[], ver
   const work = async (lane: Lane): Promise<void> => {
     for (let index = next++; index < all.length; index = next++) {
       const [statement = '', transcript = ''] = all[index] ?? []
-      const failure = await play(transcript, { hub, lane, serial: index + 1, version }).then(
+      const failure = await play(transcript, { hub, issuer, lane, serial: index + 1, version }).then(
         () => undefined,
         (error: unknown) => (error instanceof Error ? error.message : String(error)),
       )
@@ -43,9 +43,9 @@ export async function playAll(hub: HubProcess, chapters: readonly Chapter[], ver
 export function testAll(title: string, chapters: readonly Chapter[], version: 4 | 5): void {
   describe(title, () => {
     let outcomes: ReadonlyMap<string, Outcome> = new Map()
-    let hub: HubProcess | undefined
+    let hub: SuiteHub | undefined
     before(async () => {
-      hub = await HubProcess.open()
+      hub = await openSuiteHub()
       outcomes = new Map((await playAll(hub, chapters, version)).map((outcome) => [outcome.statement, outcome]))
     })
     after(() => hub?.[Symbol.asyncDispose]())

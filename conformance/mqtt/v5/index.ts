@@ -12,6 +12,7 @@ import { publish } from './publish.ts'
 import { regressions } from './regressions.ts'
 import { shared } from './shared.ts'
 import { subscribe } from './subscribe.ts'
+import { tokens } from './tokens.ts'
 import { topics } from './topics.ts'
 import { will } from './will.ts'
 
@@ -27,6 +28,7 @@ export const chapters: Readonly<Record<string, Chapter>> = {
   'v5/subscribe.ts': subscribe,
   'v5/farewell.ts': farewell,
   'v5/auth.ts': auth,
+  'v5/tokens.ts': tokens,
   'v5/delivery.ts': delivery,
   'v5/topics.ts': topics,
   'v5/shared.ts': shared,

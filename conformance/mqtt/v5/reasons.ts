@@ -1,5 +1,4 @@
 const client = "a client's duty, of which a server sees nothing"
-const again = 'it needs an identity that is no device; `src/access/authentication/token-method.test.ts` has its judgement'
 const inOneStep = 'every method that is served takes what CONNECT holds, and asks for no more'
 
 /** Why a statement of MQTT 5 has no transcript; docs/divergences.md has the same. */
@@ -14,12 +13,6 @@ export const reasons: Readonly<Record<string, string>> = {
   'MQTT-4.6.0-2': client,
   'MQTT-4.6.0-3': client,
   'MQTT-4.6.0-4': client,
-  'MQTT-3.15.2-2': again,
-  'MQTT-3.15.2-3': again,
-  'MQTT-4.7.2-1': 'no device may subscribe to # or publish to $ topics; `src/wire/mqtt/topic.test.ts` has the matching',
   'MQTT-4.12.0-2': inOneStep,
   'MQTT-4.12.0-3': inOneStep,
-  'MQTT-4.12.0-5': again,
-  'MQTT-4.12.1-1': again,
-  'MQTT-4.12.1-2': again,
 }
