@@ -21,17 +21,21 @@ export type Message = {
 }
 
 const kept = new WeakMap<Message, Message>()
+// A fan-out asks for the same one again and again.
+let latest: { readonly message: Message; readonly copy: Message } | undefined
 
 /**
  * The same message with a payload of its own. A slice would keep the whole receive buffer alive for as long as the message waits
  * in a queue. Called again for the same message it gives the same copy, so fan-out to many queues costs one.
  */
 export function keep(message: Message): Message {
+  if (latest?.message === message) return latest.copy
   const known = kept.get(message)
   if (known !== undefined) return known
   const copy = { ...message, payload: Buffer.from(message.payload) }
   kept.set(message, copy)
   kept.set(copy, copy)
+  latest = { message, copy }
   return copy
 }
 

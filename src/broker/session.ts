@@ -129,7 +129,7 @@ export class Session implements OutgoingHost {
 
   settled(delivery: Delivery): void {
     this.changed = true
-    this.#house.settled(this, delivery)
+    if (delivery.shared !== undefined || this.isStored) this.#house.settled(this, delivery)
   }
 
   /** Counts a message that was given up. */

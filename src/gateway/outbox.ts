@@ -28,6 +28,8 @@ export class Outbox {
   #packets: Buffer[] = []
   #acks: number[] = []
   #answers: number[] = []
+  /** All gathered answers or-ed: 0 when each is a PUBACK that means success. */
+  #mixed = 0
 
   constructor(transport: Transport, desk: Desk) {
     this.#transport = transport
@@ -64,6 +66,7 @@ export class Outbox {
   /** Gathers an acknowledgement: an {@link acknowledgement} number with a reason code. True when it is the first. */
   acknowledge(packetId: number, answer: number): boolean {
     this.#answers.push(answer)
+    this.#mixed |= answer
     return this.#acks.push(packetId) === 1
   }
 
@@ -90,6 +93,11 @@ export class Outbox {
     const answers = this.#answers
     this.#acks = []
     this.#answers = []
+    if (this.#mixed === 0) {
+      this.write(pubacks(acks))
+      return acks.length
+    }
+    this.#mixed = 0
     // MQTT 3.1.1 has no way to say no here; the refusal is in the journal.
     const plain = this.version === 4 || answers.every((answer) => (answer & 0xff) === 0)
     this.write(plain ? successes(acks, answers) : withReasons(acks, answers))
@@ -97,6 +105,13 @@ export class Outbox {
     for (const answer of answers) if (answer < acknowledgement.pubrel) answered++
     return answered
   }
+}
+
+function pubacks(packetIds: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(packetIds.length * acknowledgeBytes)
+  let at = 0
+  for (const packetId of packetIds) at = writeAcknowledge(bytes, at, 'puback', packetId)
+  return bytes
 }
 
 function successes(packetIds: readonly number[], answers: readonly number[]): Buffer {
