@@ -73,7 +73,31 @@ async function running(name: string, version: string, durable: string, port: num
   }
 }
 
-/** Our hub as a user starts it, on a fresh data directory; the first start also registers the clients and writes their certificates. */
+/** What the loads with subscribers need beyond what every device may do: the peers let everybody with a certificate do everything. */
+const benchPolicy = {
+  apiVersion: 'mqttbroker.thingwall/v1',
+  kind: 'BrokerAuthorization',
+  metadata: { name: 'bench' },
+  spec: {
+    authorizationPolicies: {
+      rules: [
+        {
+          name: 'bench-topics',
+          principals: { attributes: [{ 'thingwall.method': 'device' }] },
+          brokerResources: [
+            { method: 'Publish', topics: ['bench/#'] },
+            { method: 'Subscribe', topics: ['bench/#'] },
+          ],
+        },
+      ],
+    },
+  },
+}
+
+/**
+ * Our hub as a user starts it, on a fresh data directory and with its default limits; the first start also registers the clients, writes
+ * their certificates and lets them use `bench/`.
+ */
 export async function startHub(place: Place): Promise<Peer> {
   const data = join(place.directory, 'hub')
   const [mqtt, https, console] = [await freePort(), await freePort(), await freePort()]
@@ -90,21 +114,12 @@ export async function startHub(place: Place): Promise<Peer> {
   if (!existsSync(join(place.certs, 'root.pem'))) {
     mkdirSync(place.certs, { recursive: true })
     await new Promise((resolve) => setTimeout(resolve, 500))
-    const add = [
-      '--conditions=source',
-      cli,
-      '--data',
-      data,
-      'device',
-      'add',
-      '--count',
-      `${place.clients}`,
-      '--prefix',
-      'bench-',
-      '--out',
-      place.certs,
-    ]
-    execFileSync(node, add, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const thingwall = (...words: string[]) =>
+      execFileSync(node, ['--conditions=source', cli, '--data', data, ...words], { stdio: ['ignore', 'ignore', 'pipe'] })
+    thingwall('device', 'add', '--count', `${place.clients}`, '--prefix', 'bench-', '--out', place.certs)
+    const policy = join(place.directory, 'bench.policy.json')
+    writeFileSync(policy, JSON.stringify(benchPolicy))
+    thingwall('policy', 'apply', policy, '--yes')
     makeServerCertificate(place)
   }
   return peer
