@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import azure from 'azure-iot-device'
 import azureMqtt from 'azure-iot-device-mqtt'
+import { type Packet, generate } from 'mqtt-packet'
 import { OpenSsl } from './certificates.ts'
 import { HubProcess } from './hub.ts'
 import { RawClient, connackOf, connectPacket, transports } from './raw-client.ts'
@@ -85,6 +86,28 @@ function signedToken(key: KeyObject, claims: object): string {
   return `${signed}.${sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
+const plantRules = `apiVersion: mqttbroker.iotoperations.azure.com/v1
+kind: BrokerAuthorization
+metadata: {name: plant-rules}
+spec:
+  authorizationPolicies:
+    rules:
+      - principals: {usernames: ["system:serviceaccount:plant:historian"]}
+        brokerResources:
+          - {method: Connect}
+          - {method: Subscribe, topics: ["plant/#"]}
+      - principals: {attributes: [{thingwall.method: x509}]}
+        brokerResources:
+          - {method: Connect}
+          - {method: Publish, topics: ["plant/{principal.username}/#"]}
+`
+
+/** The reason code of CONNACK or PUBACK. */
+const reasonOf = (packet: Packet | undefined) => (packet !== undefined && 'reasonCode' in packet ? (packet.reasonCode ?? 0) : undefined)
+
+const publishPacket = (topic: string, messageId: number) =>
+  generate({ cmd: 'publish', topic, payload: 'x', qos: 1, messageId, dup: false, retain: false }, { protocolVersion: 5 })
+
 test('K8S-SAT and X509 over MQTT 5 on both listeners: proven identities, and a policy that lets nobody in until it says so', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'thingwall-authentication-'))
   using openSsl = new OpenSsl()
@@ -140,6 +163,40 @@ broker: {deniedDelaySeconds: 0}
     const said = await run('mosquitto_pub', [...words, '-D', 'connect', 'authentication-data', good]).catch((error: unknown) => error)
     assert.match(JSON.stringify(said) + String(Reflect.get(Object(said), 'stderr')), /[Nn]ot authorized/)
     await recorded(hub, 'gateway/connect-denied sat:system:serviceaccount:plant:historian', 'm1')
+
+    // What no rule allowed, a rule allows from the next packet on: the historian reads, the lock speaks, and neither does more.
+    const applied = await hub.api('POST', '/api/v1/policies', { text: plantRules })
+    assert.equal(applied.status, 200, applied.text)
+    for (const transport of transports) {
+      using historian = await RawClient.open(hub, transport, {}, 5)
+      historian.send(connect(good))
+      assert.equal(reasonOf(await historian.next()), 0)
+      historian.send(generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'plant/#', qos: 1 }] }, { protocolVersion: 5 }))
+      const granted = await historian.next()
+      assert.deepEqual(granted?.cmd === 'suback' && granted.granted, [1])
+      using speaker = await RawClient.open(hub, transport, lock, 5)
+      speaker.send(connectPacket('c2', { protocolVersion: 5 }))
+      assert.equal(reasonOf(await speaker.next()), 0)
+      speaker.send(publishPacket('plant/smart-lock/state', 1))
+      assert.equal(reasonOf(await speaker.next()), 0)
+      const seen = await historian.next()
+      assert.equal(seen?.cmd === 'publish' && seen.topic, 'plant/smart-lock/state')
+      speaker.send(publishPacket('plant/other/state', 2))
+      assert.equal(reasonOf(await speaker.next()), 0x87)
+      const live = JSON.stringify((await hub.api('GET', '/api/v1/connections')).json)
+      for (const identity of ['sat:system:serviceaccount:plant:historian', 'x509:smart-lock']) assert.ok(live.includes(identity), identity)
+    }
+    await until('both are on record as connected, by what proved it', 10_000, async () => {
+      const facts = (await hub.facts()).filter(({ kind }) => kind === 'connected')
+      return ['sat:system:serviceaccount:plant:historian', 'x509:smart-lock'].every(
+        (identity) => facts.filter(({ device }) => device === identity).length === transports.length,
+      )
+    })
+    assert.ok(
+      (await hub.facts()).some(
+        ({ kind, device, topic }) => kind === 'telemetry' && device === 'x509:smart-lock' && topic === 'plant/smart-lock/state',
+      ),
+    )
 
     const device = await hub.addDevice('pump-1')
     using client = await RawClient.open(hub, 'mqtts', device)
