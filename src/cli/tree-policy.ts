@@ -161,7 +161,7 @@ export const policyCommands: readonly CommandSpec[] = [
     examples: [
       ['thingwall explain pump-1 publish plant/other/x', 'why this is denied'],
       ['thingwall explain pump-1 connect --exit-code', 'for a script'],
-      ['thingwall explain --decision 0f8e1c52-9f0a-4c3e-8f3b-3d1c5a0e7b11', 'a denial of the past'],
+      ['thingwall explain --decision 0f8e1c52-9f0a-4c3e-8f3b-3d1c5a0e7b11/12', 'a denial of the past'],
     ],
     load: async () => (await import('./commands/explain.ts')).explain,
   },

@@ -152,27 +152,27 @@ test('denials of a device are grouped and counted, and one is explained by its d
         ...(count === undefined ? {} : { count }),
       }),
     )
-  deny('plant/x', 'aa-1')
-  deny('plant/y', 'aa-2')
-  deny('plant/x', 'aa-3', 4)
+  deny('plant/x', 'c0ffee-1/1')
+  deny('plant/y', 'c0ffee-1/2')
+  deny('plant/x', 'c0ffee-1/3', 4)
   await scene.journal.flushed()
   const found = await asked(scene, 'GET /api/v1/devices/{id}/denials', '/api/v1/devices/pump-1/denials')
   assert.deepEqual(
     found.json.denials.map(({ topic, count, decision }: { topic: string; count: number; decision: string }) => [topic, count, decision]),
     [
-      ['plant/x', 5, 'aa-3'],
-      ['plant/y', 1, 'aa-2'],
+      ['plant/x', 5, 'c0ffee-1/3'],
+      ['plant/y', 1, 'c0ffee-1/2'],
     ],
   )
-  const explained = () => asked(scene, 'GET /api/v1/decisions/{id}', '/api/v1/decisions/AA-2')
+  const explained = () => asked(scene, 'GET /api/v1/decisions/{id}', '/api/v1/decisions/c0ffee-1%2F2')
   const before = (await explained()).json.decision
-  assert.deepEqual([before.id, before.allowed, before.topic, before.device], ['aa-2', false, 'plant/y', 'pump-1'])
+  assert.deepEqual([before.id, before.allowed, before.topic, before.device], ['c0ffee-1/2', false, 'plant/y', 'pump-1'])
   const grown = before.patch.isNew === true ? before.patch.yaml : ''
   assert.equal((await apply(scene, grown)).status, 200, 'the patch is a document that can be applied')
   const now = (await explained()).json.decision
   assert.equal(now.allowed, true)
   assert.match(now.reason, /The policy was version 0 when it was denied, and is version 1 now/)
-  const absent = await asked(scene, 'GET /api/v1/decisions/{id}', '/api/v1/decisions/bb-1')
+  const absent = await asked(scene, 'GET /api/v1/decisions/{id}', '/api/v1/decisions/c0ffee-2%2F2')
   assert.deepEqual(absent.json, { decision: null, complete: true, next: null })
 })
 

@@ -60,11 +60,11 @@ export function decisionRoutes({ ports }: Parts): readonly Route[] {
         'Explains a denial of the journal by the id of its decision, with its inputs of then and the policy of now. Looks back a bounded way; `next` is the `before` to go on with.',
       access: { grants: ['policy.read', 'telemetry.read'] },
       resource: ({ id }) => `decision:${id}`,
-      params: Type.Object({ id: Type.String({ pattern: '^[0-9a-fA-F-]{1,64}$' }) }, closed),
+      params: Type.Object({ id: Type.String({ pattern: '^[0-9A-Za-z/_.-]{1,128}$' }) }, closed),
       query: Type.Object({ before }, closed),
       answer: { status: 200, is: explained, description: 'The decision; null when it is not among the records that were looked at.' },
       async handle(call) {
-        const id = call.params.id.toLowerCase()
+        const { id } = call.params
         const isIt = (fact: Fact) => fact.kind === 'denied' && fact.decision === id
         const found = await readTimeline(ports.journal, isIt, call.query.before, 1)
         const fact = found.facts[0]?.fact
