@@ -158,18 +158,18 @@ export class FakeDoor implements BrokerDoor {
   /** The journal takes nothing. */
   isFull = false
   durableTo = 0
-  #waiting: { readonly offset: number; readonly then: () => void }[] = []
+  #waiting: { readonly offset: number; readonly go: () => void }[] = []
   record(change: SessionChange): number {
     return this.isFull ? -1 : this.changes.push(change) - 1
   }
-  whenDurable(offset: number, then: () => void): void {
-    if (this.#waiting.length === 0 && offset < this.durableTo) then()
-    else this.#waiting.push({ offset, then })
+  whenDurable(offset: number, go: () => void): void {
+    if (this.#waiting.length === 0 && offset < this.durableTo) go()
+    else this.#waiting.push({ offset, go })
   }
   /** The disk takes everything. */
   flush(): void {
     this.durableTo = this.changes.length
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) next.then()
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) next.go()
   }
   publishWill(session: Session, will: StoredWill): void {
     this.wills.push({ session, will })

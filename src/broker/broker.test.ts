@@ -240,6 +240,6 @@ test('packet identifiers wrap around and never collide with one in flight', () =
     const last = link.sent.at(-1)
     assert.ok(last !== undefined && last.packetId >= 1 && last.packetId <= 0xffff && (i === 0 || last.packetId !== 1))
     session.outgoing.acknowledge(last.packetId)
-    link.sent.length = 1
+    link.log.length = 1
   }
 })
