@@ -9,6 +9,7 @@ import './style/base.css'
 import './style/controls.css'
 import './style/shell.css'
 import './style/pages.css'
+import './style/policies.css'
 
 const place = document.getElementById('root')
 if (place === null) throw new Error('bug: the page has no root')

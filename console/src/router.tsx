@@ -12,7 +12,7 @@ import { toProblem } from './api/problem.ts'
 import { meQuery, queryClient } from './api/query-client.ts'
 import { isPlace } from './api/session.ts'
 import type { Device } from './api/types.ts'
-import { actions, type Attempt } from './lib/facts.ts'
+import { actions, type Action } from './lib/facts.ts'
 import { NotFound, RouteProblem, RouteWait } from './shell/states.tsx'
 import { Shell } from './shell/shell.tsx'
 import { Announcer } from './ui/announce.tsx'
@@ -89,15 +89,51 @@ const checks = createRoute({
   component: lazyRouteComponent(() => import('./pages/checks.tsx'), 'ChecksPage'),
 })
 
+const policies = createRoute({
+  getParentRoute: () => app,
+  path: '/policies',
+  component: lazyRouteComponent(() => import('./pages/policies.tsx'), 'PoliciesPage'),
+})
+
+const policy = createRoute({
+  getParentRoute: () => app,
+  path: '/policies/$name',
+  component: lazyRouteComponent(() => import('./pages/policy.tsx'), 'PolicyPage'),
+})
+
+// Not under /policies: a document may be called "edit".
+const editPolicy = createRoute({
+  getParentRoute: () => app,
+  path: '/edit-policy',
+  validateSearch: (search: Record<string, unknown>): { name?: string | undefined } => ({ name: text(search['name']) }),
+  component: lazyRouteComponent(() => import('./pages/edit-policy.tsx'), 'EditPolicyPage'),
+})
+
+type Asked = {
+  device?: string | undefined
+  method?: 'x509' | 'sat' | 'custom' | undefined
+  username?: string | undefined
+  clientId?: string | undefined
+  attributes?: string | undefined
+  action?: Action | undefined
+  topic?: string | undefined
+  decision?: string | undefined
+  offset?: string | undefined
+}
+
 const explain = createRoute({
   getParentRoute: () => app,
   path: '/explain',
-  validateSearch: (
-    search: Record<string, unknown>,
-  ): { device?: string | undefined; action?: Attempt['action'] | undefined; topic?: string | undefined } => ({
+  validateSearch: (search: Record<string, unknown>): Asked => ({
     device: text(search['device']),
+    method: (['x509', 'sat', 'custom'] as const).find((each) => each === search['method']),
+    username: text(search['username']),
+    clientId: text(search['clientId']),
+    attributes: text(search['attributes']),
     action: actions.find((each) => each === search['action']),
     topic: text(search['topic']),
+    decision: text(search['decision']),
+    offset: text(search['offset']),
   }),
   component: lazyRouteComponent(() => import('./pages/explain.tsx'), 'ExplainPage'),
 })
@@ -116,7 +152,10 @@ const about = createRoute({
 
 /** All pages and who may see them. */
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, app.addChildren([live, devices, device, add, checks, explain, audit, about])]),
+  routeTree: root.addChildren([
+    signIn,
+    app.addChildren([live, devices, device, add, checks, policies, policy, editPolicy, explain, audit, about]),
+  ]),
   // Plain text in the address bar: `?search=pump`, not JSON.
   parseSearch: parseSearchWith((value) => value),
   stringifySearch: stringifySearchWith(String),

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib'
 import { problemOf, toProblem } from '../src/api/problem.ts'
 import { isFact, isSample } from '../src/api/wire.ts'
 import { parseBulkLine } from '../src/lib/bulk.ts'
-import { deniedAttempt, summaryOf } from '../src/lib/facts.ts'
+import { deniedDecision, summaryOf } from '../src/lib/facts.ts'
 import { numericFields, toColumns } from '../src/lib/fields.ts'
 import { fileNameOf } from '../src/lib/files.ts'
 import { lines } from '../src/lib/lines.ts'
@@ -134,7 +134,7 @@ test('every snippet names the host and the device, and a strange device id stays
   assert.equal(words[words.indexOf('-t') + 1], `devices/${device}/messages/events/`)
 })
 
-test('a fact is told in one line, and a denial knows what was tried', () => {
+test('a fact is told in one line, and a denial knows its decision', () => {
   const denied = {
     offset: 1,
     time: '2026-01-01T00:00:00.000Z',
@@ -143,11 +143,12 @@ test('a fact is told in one line, and a denial knows what was tried', () => {
     action: 'publish',
     topic: 'x/y',
     code: 'access/topic',
+    decision: '0-1',
     count: 3,
   }
   assert.equal(summaryOf(denied), 'publish x/y · access/topic · 3 times')
-  assert.deepEqual(deniedAttempt(denied), { action: 'publish', topic: 'x/y' })
-  assert.equal(deniedAttempt({ offset: 1, time: '2026-01-01T00:00:00.000Z', kind: 'connected' }), undefined)
+  assert.deepEqual(deniedDecision(denied), { decision: '0-1', offset: 1 })
+  assert.equal(deniedDecision({ offset: 1, time: '2026-01-01T00:00:00.000Z', kind: 'connected' }), undefined)
   assert.equal(summaryOf({ offset: 1, time: '2026-01-01T00:00:00.000Z', kind: 'telemetry', body: 'b'.repeat(300) }).length, 201)
 })
 

@@ -4,7 +4,6 @@ import type {
   AuditPage,
   BulkInput,
   CheckReport,
-  Decision,
   DeviceDetail,
   DeviceInput,
   DevicePage,
@@ -76,10 +75,6 @@ export const issueCertificate = (id: string) =>
 /** A device's history, newest first, before an offset. */
 export const fetchTimeline = (id: string, before: number | undefined, limit: number): Promise<Timeline> =>
   take(client.GET('/api/v1/devices/{id}/timeline', { params: { path: { id }, query: given({ before, limit }) } }))
-
-/** Asks the decision engine. */
-export const explain = (device: string, action: 'connect' | 'publish' | 'subscribe', topic: string | undefined): Promise<Decision> =>
-  take(client.GET('/api/v1/explain', { params: { query: given({ device, action, topic }) } }))
 
 /** The last run of the checks. */
 export const fetchChecks = (): Promise<CheckReport> => take(client.GET('/api/v1/checks'))

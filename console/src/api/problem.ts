@@ -1,13 +1,16 @@
+/** One of several things that are wrong: on a line of the input, from 1, or at a place in it (`spec.rules[2]`). */
+export type Mistake = { readonly line?: number; readonly path?: string; readonly code: string; readonly message: string }
+
 /** An expected no of the hub, or the network's silence. `code` is the refusal code; `status` 0 means nothing answered. */
 export class Problem extends Error {
   readonly code: string
   readonly status: number
-  /** What was wrong line by line, for input of many lines. */
-  readonly lines: readonly string[]
+  /** What was wrong, each with its line or place, for input of many lines. */
+  readonly errors: readonly Mistake[]
 
-  constructor(code: string, status: number, sentence: string, lines: readonly string[] = []) {
+  constructor(code: string, status: number, sentence: string, errors: readonly Mistake[] = []) {
     super(sentence)
-    this.lines = lines
+    this.errors = errors
     this.name = 'Problem'
     this.code = code
     this.status = status
@@ -24,17 +27,31 @@ export function problemOf(status: number, body: unknown): Problem {
     text('code') ?? `http/${status}`,
     status,
     text('detail') ?? text('title') ?? `The hub answered with status ${status}.`,
-    linesOf(body),
+    mistakesOf(body),
   )
 }
 
-function linesOf(body: unknown): readonly string[] {
+function mistakesOf(body: unknown): readonly Mistake[] {
   const errors: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'errors') : undefined
   if (!Array.isArray(errors)) return []
   return errors.flatMap((each: unknown) => {
     if (typeof each !== 'object' || each === null) return []
-    return [`Line ${String(Reflect.get(each, 'line'))}: ${String(Reflect.get(each, 'message'))} (${String(Reflect.get(each, 'code'))})`]
+    const [line, path]: readonly unknown[] = [Reflect.get(each, 'line'), Reflect.get(each, 'path')]
+    return [
+      {
+        ...(typeof line === 'number' ? { line } : {}),
+        ...(typeof path === 'string' && path !== '' ? { path } : {}),
+        code: String(Reflect.get(each, 'code')),
+        message: String(Reflect.get(each, 'message')),
+      },
+    ]
   })
+}
+
+/** A mistake in one line: `Line 3: A topic has at least one character. (topic-empty)`. */
+export function mistakeText({ line, path, code, message }: Mistake): string {
+  const where = line === undefined ? (path ?? '') : `Line ${line}`
+  return `${where === '' ? '' : `${where}: `}${message} (${code})`
 }
 
 /** The problem behind anything thrown. Network failures become `console/unreachable`. */
@@ -48,6 +65,11 @@ const fixes: Readonly<Record<string, string>> = {
   'console/unreachable': 'Is it running? Start it with "npm start" and this page goes on by itself.',
   'console/bug': 'Reload the page. If it happens again, report it with the code above.',
   'hub/device-exists': 'Choose another name, or open the device that has it.',
+  'access/policy-conflict': 'Plan again: the plan then shows what your change means now.',
+  'access/policy-test-failed': 'Correct the rules or the tests; nothing was changed.',
+  'access/policy-fixed': 'Give the document another name: this one belongs to the hub.',
+  'access/policy-not-found': 'It may have been removed meanwhile. Go back to the list.',
+  'control/shrink-running': 'Someone else is searching. Try again when they are done.',
   'http/404': 'It may have been deleted meanwhile. Go back to the list.',
   'http/503': 'The hub is starting or its disk is behind. Try again in a moment.',
 }

@@ -41,6 +41,34 @@ export type Fact = Schemas['Fact'] & { readonly device?: string }
 export type Timeline = Schemas['Timeline']
 /** An answer of the decision engine. */
 export type Decision = Schemas['Decision']
+/** A denial of the journal explained; `decision` is null when it is not among the records that were looked at. */
+export type ExplainedDenial = Schemas['ExplainedDenial']
+/** What a device was denied, by action and topic. */
+export type Denials = Schemas['Denials']
+/** Denials of the same thing. */
+export type DenialGroup = Schemas['DenialGroup']
+/** Every policy document. */
+export type PolicyList = Schemas['PolicyList']
+/** A policy document without its text. */
+export type PolicyRow = Schemas['PolicyRow']
+/** A policy document with its text. */
+export type PolicyDetail = Schemas['PolicyDetail']
+/** Documents to apply, or the name of one to take out. */
+export type PolicyChange = Schemas['PolicyChange']
+/** What a change would do. */
+export type PolicyPlan = Schemas['PolicyPlan']
+/** What a change would do to one session. */
+export type PlannedEffect = Schemas['PlannedEffect']
+/** How the tests of policies came out. */
+export type PolicyTestResults = Schemas['PolicyTestResults']
+/** How one test came out. */
+export type PolicyTestResult = Schemas['PolicyTestResult']
+/** The receipt of a change of policy. */
+export type AppliedPolicy = Schemas['AppliedPolicy']
+/** Changes of the past. */
+export type PolicyVersions = Schemas['PolicyVersions']
+/** Smaller documents without what nobody used. */
+export type ShrinkProposal = Schemas['ShrinkProposal']
 /** One control with its verdict. */
 export type Control = Schemas['ControlReport']
 /** What a check concluded. */

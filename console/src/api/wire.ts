@@ -1,4 +1,4 @@
-import type { Fact, Sample } from './types.ts'
+import type { Fact, Sample, ShrinkProposal } from './types.ts'
 
 const numbers = ['messagesIn', 'messagesOut', 'bytesIn', 'connections', 'denied', 'refused', 'pendingBytes', 'flushMs'] as const
 
@@ -14,4 +14,9 @@ export function isFact(value: unknown): value is Fact {
 /** Whether an event of the live stream is a sample. */
 export function isSample(value: unknown): value is Sample {
   return has(value, 'time', 'string') && numbers.every((name) => has(value, name, 'number'))
+}
+
+/** Whether an event of a search for unused rights is its proposal. */
+export function isProposal(value: unknown): value is ShrinkProposal {
+  return has(value, 'version', 'number') && has(value, 'records', 'number') && Array.isArray(Reflect.get(Object(value), 'documents'))
 }

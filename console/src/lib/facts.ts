@@ -1,11 +1,12 @@
-import { bytes, duration } from './format.ts'
+import { bytes, duration, plural } from './format.ts'
 import type { Fact } from '../api/types.ts'
 
 /** How a kind of fact is coloured: what went well, what was stopped, what merely happened. */
 export function toneOf(kind: string): 'ok' | 'bad' | 'warn' | 'quiet' | 'accent' {
   if (kind === 'telemetry') return 'accent'
-  if (kind === 'connected') return 'ok'
-  if (/denied|refused|revoked|suspected/.test(kind)) return 'bad'
+  if (kind === 'policy-changed') return 'accent'
+  if (kind === 'connected' || kind === 'recovered') return 'ok'
+  if (/denied|refused|revoked|suspected|damage/.test(kind)) return 'bad'
   if (/disabled|deleted|lost|dropped|overloaded/.test(kind)) return 'warn'
   return 'quiet'
 }
@@ -69,6 +70,30 @@ function formerly(fact: Fact, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
+/** A list field as `a, b, c`, long ones cut. */
+function listed(fact: Fact, name: string): string {
+  const all = [fact[name] ?? []].flat().map(fieldText)
+  return all.length <= 5 ? all.join(', ') : `${all.slice(0, 5).join(', ')} and ${all.length - 5} more`
+}
+
+/** Whose session it was, where that is not said by the device. */
+const clientOf = (fact: Fact): string => (word(fact, 'clientId') === fact.device ? '' : `client ${word(fact, 'clientId')}`)
+
+/** What a change of policy did to those who were there; nothing for nothing. */
+function effectOf(fact: Fact): readonly string[] {
+  const effect = fact['effect']
+  const told = (name: string, one: string, done: string): string => {
+    const n: unknown = typeof effect === 'object' && effect !== null ? Reflect.get(effect, name) : 0
+    return typeof n === 'number' && n > 0 ? `${plural(n, one)} ${done}` : ''
+  }
+  return [
+    told('sessionsClosed', 'session', 'closed'),
+    told('subscriptionsRemoved', 'subscription', 'removed'),
+    told('messagesDropped', 'message', 'dropped'),
+    told('retainedHidden', 'retained message', 'hidden'),
+  ]
+}
+
 /** What is said of the kinds an operator meets every day, part by part; the others list their fields. */
 const sentences: Readonly<Record<string, (fact: Fact) => readonly string[]>> = {
   connected: (fact) => {
@@ -101,7 +126,19 @@ const sentences: Readonly<Record<string, (fact: Fact) => readonly string[]>> = {
   ],
   'device-created': (fact) => [by(fact)],
   'device-deleted': (fact) => [by(fact)],
-  'device-changed': (fact) => [[fact['changes']].flat().join(', '), by(fact)],
+  'device-changed': (fact) => [listed(fact, 'changes'), by(fact)],
+  subscribed: (fact) => [`to ${listed(fact, 'filters')}`, clientOf(fact)],
+  unsubscribed: (fact) => [`from ${listed(fact, 'filters')}`, clientOf(fact)],
+  'messages-dropped': (fact) => [plural(Number(fact['count']), 'message'), word(fact, 'reason'), clientOf(fact)],
+  'policy-changed': (fact) => [
+    `${word(fact, 'action') === 'remove' ? 'removed' : 'applied'} ${listed(fact, 'names')}`,
+    `version ${word(fact, 'version')}`,
+    ...effectOf(fact),
+    by(fact),
+  ],
+  'journal-damage': (fact) => [`offsets ${word(fact, 'first')} to ${word(fact, 'last')}`, word(fact, 'reason'), word(fact, 'segment')],
+  finding: (fact) => [word(fact, 'message'), `${word(fact, 'check')} ${word(fact, 'status')}`, word(fact, 'severity')],
+  'hub-started': (fact) => [`version ${word(fact, 'version')}`, listed(fact, 'listeners')],
   'certificate-issued': (fact) => [`serial ${word(fact, 'serial').slice(0, 16)}`, by(fact)],
   revoked: (fact) => [word(fact, 'reason'), by(fact)],
   reconnected: (fact) => [
@@ -123,7 +160,7 @@ const sentences: Readonly<Record<string, (fact: Fact) => readonly string[]>> = {
     fact['refused'] === true ? 'refused' : '',
     times(fact),
   ],
-  overloaded: (fact) => [word(fact, 'level'), [fact['reasons']].flat().join(', ')],
+  overloaded: (fact) => [word(fact, 'level'), listed(fact, 'reasons')],
   recovered: (fact) => [`${word(fact, 'refusedConnections')} connections refused`, `${word(fact, 'droppedMessages')} messages dropped`],
 }
 
@@ -143,17 +180,20 @@ export function summaryOf(fact: Fact): string {
 }
 
 /** What can be asked of the decision engine. */
-export const actions = ['publish', 'subscribe', 'connect'] as const
+export const actions = ['publish', 'subscribe', 'receive', 'connect'] as const
 
-/** What a device tried. */
-export type Attempt = { readonly action: (typeof actions)[number]; readonly topic: string }
+/** Something that can be asked for. */
+export type Action = (typeof actions)[number]
 
-/** What a denial denied; undefined for any other fact. */
-export function deniedAttempt(fact: Fact): Attempt | undefined {
-  if (fact.kind !== 'denied') return undefined
-  // Receiving rests on the right to subscribe.
-  const tried = fact['action'] === 'receive' ? 'subscribe' : fact['action']
-  return { action: actions.find((each) => each === tried) ?? 'publish', topic: text(fact['topic']) ?? '' }
+/** The decision behind a denial and where it stands in the journal; undefined for any other fact. */
+export function deniedDecision(fact: Fact): { readonly decision: string; readonly offset: number } | undefined {
+  const decision = text(fact['decision'])
+  return fact.kind !== 'denied' || decision === undefined ? undefined : { decision, offset: fact.offset }
+}
+
+/** Whether an identity is that of a registered device, which has a page; others carry the method in front. */
+export function isDeviceId(identity: string): boolean {
+  return !/^(?:x509|sat|custom):/.test(identity)
 }
 
 /** JSON with two spaces if it is JSON, else the text as it is. */

@@ -1,12 +1,13 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { useFacts } from '../api/facts.ts'
-import { explain, fetchTimeline } from '../api/hub.ts'
-import type { Decision, Fact } from '../api/types.ts'
-import { type Attempt, deniedAttempt, summaryOf, toneOf } from '../lib/facts.ts'
+import { fetchTimeline } from '../api/hub.ts'
+import type { Fact } from '../api/types.ts'
+import { deniedDecision, summaryOf, toneOf } from '../lib/facts.ts'
 import { dateTime } from '../lib/format.ts'
 import { Badge, Empty, Panel, ProblemNote, Skeleton } from '../ui/parts.tsx'
-import { DecisionView } from './decision.tsx'
+import { useDenial } from './denial.tsx'
+import { DenialsPanel } from './device-denials.tsx'
 import { FactDetail } from './live-facts.tsx'
 import { TelemetryPanel } from './device-telemetry.tsx'
 
@@ -23,18 +24,8 @@ function merge(fresh: readonly Fact[], old: readonly Fact[]): readonly Fact[] {
 }
 
 function TimelineRow({ fact }: { readonly fact: Fact }) {
-  const [decision, setDecision] = useState<Decision | null>(null)
-  const [error, setError] = useState<unknown>(null)
   const [open, setOpen] = useState(false)
-  const attempt = deniedAttempt(fact)
-  const ask = async ({ action, topic }: Attempt): Promise<void> => {
-    setError(null)
-    try {
-      setDecision(await explain(fact.device ?? '', action, topic))
-    } catch (problem) {
-      setError(problem)
-    }
-  }
+  const { button, answer } = useDenial(deniedDecision(fact), summaryOf(fact))
   return (
     <li className={`event event-${toneOf(fact.kind)}`}>
       <div className="event-line">
@@ -42,18 +33,13 @@ function TimelineRow({ fact }: { readonly fact: Fact }) {
         <Badge tone={toneOf(fact.kind)}>{fact.kind}</Badge>
         <span className="event-text">{summaryOf(fact)}</span>
         <span className="actions">
-          {attempt === undefined || decision !== null ? null : (
-            <button type="button" className="button button-small" onClick={() => void ask(attempt)}>
-              Explain
-            </button>
-          )}
+          {button}
           <button type="button" className="button button-small button-bare" aria-expanded={open} onClick={() => setOpen(!open)}>
             {open ? 'Less' : 'More'}
           </button>
         </span>
       </div>
-      {error === null ? null : <ProblemNote error={error} />}
-      {decision === null ? null : <DecisionView decision={decision} />}
+      {answer}
       {open ? <FactDetail fact={fact} /> : null}
     </li>
   )
@@ -74,6 +60,7 @@ export function DeviceHistory({ device }: { readonly device: string }) {
   const facts = useMemo(() => merge(stream.facts, pages?.flatMap((page) => page.facts) ?? []), [stream.facts, pages])
   const telemetry = useMemo(() => facts.filter((fact) => fact.kind === 'telemetry'), [facts])
   const events = useMemo(() => facts.filter((fact) => fact.kind !== 'telemetry'), [facts])
+  const latestDenial = events.find((fact) => fact.kind === 'denied')?.offset ?? -1
   const older = query.hasNextPage ? () => void query.fetchNextPage() : undefined
 
   if (query.error !== null && pages === undefined)
@@ -91,6 +78,7 @@ export function DeviceHistory({ device }: { readonly device: string }) {
   return (
     <>
       <TelemetryPanel facts={telemetry} />
+      <DenialsPanel device={device} latest={latestDenial} />
       <Panel title="Timeline" flush>
         {events.length === 0 ? (
           <Empty title="No connection, denial or change so far.">

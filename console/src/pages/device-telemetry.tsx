@@ -3,6 +3,7 @@ import type { Fact } from '../api/types.ts'
 import { numericFields, toColumns } from '../lib/fields.ts'
 import { bodyText } from '../lib/facts.ts'
 import { dateTime, measure, plural, toMs } from '../lib/format.ts'
+import { silenceAfter, withGaps } from '../lib/gaps.ts'
 import { Empty, Panel } from '../ui/parts.tsx'
 import { Plot } from '../ui/plot.tsx'
 
@@ -19,8 +20,10 @@ function Field({
   readonly ink: string
   readonly points: readonly { readonly time: number; readonly fields: ReadonlyMap<string, number> }[]
 }) {
-  const columns = toColumns(points, [name])
-  const values = points.flatMap((point) => point.fields.get(name) ?? [])
+  const own = points.filter((point) => point.fields.has(name))
+  const whole = toColumns(own, [name])
+  const columns = withGaps(whole, silenceAfter(whole[0] ?? []))
+  const values = own.flatMap((point) => point.fields.get(name) ?? [])
   const [low, high, last] = [Math.min(...values), Math.max(...values), values[0] ?? 0]
   return (
     <figure className="field-plot">

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { useDeferredValue, useEffect, useState } from 'react'
 import { useFacts } from '../api/facts.ts'
 import type { Fact } from '../api/types.ts'
-import { bodyText, deniedAttempt, ownFields, pairsOf, pretty, summaryOf, toneOf } from '../lib/facts.ts'
+import { bodyText, deniedDecision, isDeviceId, ownFields, pairsOf, pretty, summaryOf, toneOf } from '../lib/facts.ts'
 import { clockTime, count, dateTime } from '../lib/format.ts'
 import { CodeBlock } from '../ui/copy.tsx'
 import { Badge, Empty, Facts, Panel } from '../ui/parts.tsx'
@@ -14,6 +14,10 @@ const kinds = [
   'disconnected',
   'denied',
   'refused',
+  'subscribed',
+  'unsubscribed',
+  'messages-dropped',
+  'policy-changed',
   'reconnected',
   'clone-suspected',
   'theft-suspected',
@@ -26,6 +30,8 @@ const kinds = [
   'certificate-issued',
   'revoked',
   'finding',
+  'journal-damage',
+  'hub-started',
 ] as const
 /** Lines drawn at once; the stream keeps more, the eye does not. */
 const shown = 100
@@ -33,7 +39,7 @@ const shown = 100
 /** Everything one fact says. */
 export function FactDetail({ fact, close }: { readonly fact: Fact; readonly close?: () => void }) {
   const body = bodyText(fact)
-  const denied = deniedAttempt(fact)
+  const denied = deniedDecision(fact)
   const properties = pairsOf(fact, 'properties')
   const system = pairsOf(fact, 'system')
   const topic = fact['topic']
@@ -57,22 +63,26 @@ export function FactDetail({ fact, close }: { readonly fact: Fact; readonly clos
             : [
                 [
                   'Device',
-                  <Link key="device" to="/devices/$id" params={{ id: fact.device }}>
-                    {fact.device}
-                  </Link>,
+                  isDeviceId(fact.device) ? (
+                    <Link key="device" to="/devices/$id" params={{ id: fact.device }}>
+                      {fact.device}
+                    </Link>
+                  ) : (
+                    <code key="device">{fact.device}</code>
+                  ),
                 ] as const,
               ]),
           ...(typeof topic === 'string' ? [['Topic', <code key="topic">{topic}</code>] as const] : []),
           ...ownFields(fact).map(([name, value]) => [name, <code key={name}>{value}</code>] as const),
         ]}
       />
-      {denied !== undefined && fact.device !== undefined ? (
+      {denied === undefined ? null : (
         <p>
-          <Link to="/explain" search={{ device: fact.device, action: denied.action, topic: denied.topic }} className="button button-small">
+          <Link to="/explain" search={{ decision: denied.decision, offset: String(denied.offset) }} className="button button-small">
             Explain this denial
           </Link>
         </p>
-      ) : null}
+      )}
       {body === undefined ? null : (
         <>
           <h4>Body</h4>

@@ -5,6 +5,7 @@ import { type Live, liveSeconds, useLive } from '../api/live.ts'
 import { hubQuery } from '../api/query-client.ts'
 import type { Sample } from '../api/types.ts'
 import { bytes, count, milliseconds, plural, toMs } from '../lib/format.ts'
+import { withGaps } from '../lib/gaps.ts'
 import { CodeBlock } from '../ui/copy.tsx'
 import { Badge, Empty, PageHead, Panel } from '../ui/parts.tsx'
 import { Legend, Plot, type Series } from '../ui/plot.tsx'
@@ -17,6 +18,8 @@ const rates: readonly Series[] = [
 const latency: readonly Series[] = [{ label: 'Time to disk', ink: '--series-3', filled: true }]
 /** Milliseconds between two spoken summaries: often enough to follow, seldom enough to work beside. */
 const spokenEveryMs = 30_000
+/** The hub samples every second; after so many without one the line breaks. */
+const silentSeconds = 2.5
 
 const sum = (samples: readonly Sample[], of: (sample: Sample) => number): number => samples.reduce((total, sample) => total + of(sample), 0)
 
@@ -123,7 +126,7 @@ export function LivePage() {
             aside={<Legend series={rates} values={last === undefined ? [] : [count(last.messagesIn), count(last.messagesOut)]} />}
           >
             <Plot
-              columns={[times, samples.map((s) => s.messagesIn), samples.map((s) => s.messagesOut)]}
+              columns={withGaps([times, samples.map((s) => s.messagesIn), samples.map((s) => s.messagesOut)], silentSeconds)}
               series={rates}
               window={liveSeconds}
               height={200}
@@ -136,7 +139,7 @@ export function LivePage() {
           </Panel>
           <Panel title="Time to disk, milliseconds">
             <Plot
-              columns={[times, samples.map((s) => s.flushMs)]}
+              columns={withGaps([times, samples.map((s) => s.flushMs)], silentSeconds)}
               series={latency}
               window={liveSeconds}
               height={200}

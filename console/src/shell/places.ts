@@ -3,6 +3,7 @@ export const places = [
   { to: '/', label: 'Live', key: 'l' },
   { to: '/devices', label: 'Devices', key: 'd' },
   { to: '/checks', label: 'Checks', key: 'c' },
+  { to: '/policies', label: 'Policies', key: 'p' },
   { to: '/explain', label: 'Explain', key: 'e' },
   { to: '/audit', label: 'Audit', key: 'a' },
   { to: '/about', label: 'About', key: 'i' },

@@ -9,6 +9,8 @@ export type Question = {
   readonly verb: string
   readonly typed?: string
   readonly reason?: boolean
+  /** The body has tables. */
+  readonly wide?: boolean
   readonly act: (reason: string) => Promise<void>
 }
 
@@ -37,7 +39,7 @@ export function Confirm({ question, close }: { readonly question: Question | nul
     }
   }
   return (
-    <Dialog title={question?.title ?? ''} open={question !== null} close={done}>
+    <Dialog title={question?.title ?? ''} open={question !== null} close={done} wide={question?.wide === true}>
       {question === null ? null : (
         <form
           className="form"

@@ -6,11 +6,13 @@ export function Dialog({
   open,
   close,
   children,
+  wide = false,
 }: {
   readonly title: string
   readonly open: boolean
   readonly close: () => void
   readonly children: ReactNode
+  readonly wide?: boolean
 }) {
   const element = useRef<HTMLDialogElement>(null)
   const heading = useId()
@@ -23,7 +25,7 @@ export function Dialog({
   return (
     <dialog
       ref={element}
-      className="dialog"
+      className={wide ? 'dialog dialog-wide' : 'dialog'}
       aria-labelledby={heading}
       onClose={close}
       onClick={(event) => {

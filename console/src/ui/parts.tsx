@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { fixFor, toProblem } from '../api/problem.ts'
+import { fixFor, mistakeText, toProblem } from '../api/problem.ts'
 
 /** What a colour means here; every tone also has a word or a shape beside it. */
 export type Tone = 'ok' | 'warn' | 'bad' | 'quiet' | 'accent'
@@ -96,12 +96,12 @@ export function ProblemNote({ error, retry }: { readonly error: unknown; readonl
   return (
     <div className="problem" role="alert">
       <p className="problem-title">{problem.message}</p>
-      {problem.lines.length === 0 ? null : (
+      {problem.errors.length === 0 ? null : (
         <ul className="problem-lines">
-          {problem.lines.slice(0, linesShown).map((line) => (
-            <li key={line}>{line}</li>
+          {problem.errors.slice(0, linesShown).map((mistake, n) => (
+            <li key={n}>{mistakeText(mistake)}</li>
           ))}
-          {problem.lines.length > linesShown ? <li>and {problem.lines.length - linesShown} more</li> : null}
+          {problem.errors.length > linesShown ? <li>and {problem.errors.length - linesShown} more</li> : null}
         </ul>
       )}
       <p>{fixFor(problem)}</p>

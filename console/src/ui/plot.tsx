@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'react'
 import UPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { measure } from '../lib/format.ts'
+import { lonely } from '../lib/gaps.ts'
 import { useThemeVersion } from './theme.ts'
 
 /** One line of a plot. `ink` is a custom property holding its colour. */
@@ -49,8 +50,13 @@ function options(
         stroke: style(line.ink),
         width: 1.5,
         ...(line.filled === true ? { fill: `${style(line.ink)}1c` } : {}),
-        spanGaps: true,
-        points: { show: line.dots === true, size: 4, fill: style(line.ink) },
+        spanGaps: false,
+        points: {
+          show: line.dots === true,
+          size: 4,
+          fill: style(line.ink),
+          ...(line.dots === true ? {} : { filter: (plot: UPlot, index: number) => [...lonely(Array.from(plot.data[index] ?? []))] }),
+        },
         ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
       })),
     ],
@@ -72,7 +78,7 @@ function clock(seconds: number, step: number): string {
 }
 
 /**
- * Lines over time. `columns` is times in seconds, then one row a series. What is drawn is also said in `summary`, because a canvas says
+ * Lines over time. `columns` is times in seconds, then one row a series; a line stops at a null. What is drawn is also said in `summary`, because a canvas says
  * nothing to a screen reader. `window` pins the time axis to the last seconds before the newest point.
  */
 export function Plot({
