@@ -23,6 +23,7 @@ import { type NotOpened, type Opening, acceptance, isAnswered, isDenial, judgeCo
 import { Outbox, gathered } from './outbox.ts'
 import type { LiveConnection } from './ports.ts'
 import { afterReauthentication, askedAgain } from './reauthentication.ts'
+import { encodeExplained, endReasonString, inWords } from './reason-string.ts'
 import { tellConnected, tellDisconnected, tellRefused } from './records.ts'
 import { tellRefusedTakeover, tellTakeover } from './takeover-facts.ts'
 import { type Outcome, subscribe, unsubscribe } from './subscribing.ts'
@@ -235,10 +236,7 @@ export class Connection implements Link, InboundConnection {
       case 'pingreq':
         return this.#outbox.write(encode({ type: 'pingresp' }, this.#outbox.version))
       case 'subscribe':
-        return this.#answerWhenRecorded(
-          subscribe(this.#desk, live.inbound.verdicts, live.session, packet, this.#outbox.version),
-          live.session,
-        )
+        return this.#answerWhenRecorded(subscribe(this.#desk, live.inbound.verdicts, live.session, packet, this.#outbox), live.session)
       case 'unsubscribe':
         return this.#answerWhenRecorded(unsubscribe(this.#desk, live.session, packet, this.#outbox.version), live.session)
       case 'disconnect':
@@ -246,7 +244,7 @@ export class Connection implements Link, InboundConnection {
       case 'auth':
         return this.#authenticateAgain(packet, live)
       case 'malformed':
-        return this.#close('malformed', packet.reasonCode)
+        return this.#close('malformed', packet.reasonCode, { why: inWords(packet) })
       case 'connect':
       case 'connack':
       case 'suback':
@@ -260,13 +258,7 @@ export class Connection implements Link, InboundConnection {
 
   #connect(connect: ConnectPacket): void {
     this.#outbox.version = connect.version
-    const judged: Result<Opening, NotOpened> | Promise<Result<Opening, NotOpened>> = judgeConnect(
-      connect,
-      this.transport,
-      this.#desk,
-      this.#limits,
-      this.#ticket,
-    )
+    const judged = judgeConnect(connect, this.transport, this.#desk, this.#limits, this.#ticket)
     if (!(judged instanceof Promise)) return this.#judged(connect, judged)
     this.#phase = 'judging'
     judged
@@ -298,6 +290,7 @@ export class Connection implements Link, InboundConnection {
     this.#live = live
     this.#phase = 'open'
     this.#outbox.maxPacketBytes = opening.maxPacketBytes
+    this.#outbox.explains = connect.properties?.requestProblemInformation !== false
     this.#outbox.aliases = new TopicAliases(Math.min(connect.properties?.topicAliasMaximum ?? 0, this.#limits.topicAliasesSent))
     this.#reader.allow(this.#limits.maxPacketBytes)
     this.transport.authenticated()
@@ -315,7 +308,7 @@ export class Connection implements Link, InboundConnection {
     if (expiry !== undefined) session.expirySeconds = Math.min(expiry, this.#limits.sessionExpirySeconds)
     // 0x04 asks for the will to be sent all the same (MQTT 5 section 3.14.2.1).
     const keepsWill = packet.reasonCode === reasonCodes['disconnect-with-will-message']
-    this.#close('client-disconnected', undefined, keepsWill ? 'publish' : 'discard')
+    this.#close('client-disconnected', undefined, { will: keepsWill ? 'publish' : 'discard' })
   }
 
   /** AUTH on a live connection: the credential is judged again, and nothing is read meanwhile (edge.md 1.9). */
@@ -326,7 +319,7 @@ export class Connection implements Link, InboundConnection {
     const { principal } = live.opening
     const goOn = (outcome: Reauthenticated) => {
       const next = afterReauthentication(outcome, principal.device)
-      if (next.ends) return this.#close('credential', next.code)
+      if (next.ends) return this.#close('credential', next.code, { why: next.why })
       const properties = { authenticationMethod: asked.method }
       this.#outbox.write(encode({ type: 'auth', reasonCode: next.code, properties }, 5))
       if (next.principal !== undefined) becomes(this.#desk, live, next.principal, this.transport)
@@ -379,11 +372,14 @@ export class Connection implements Link, InboundConnection {
     else this.#desk.ports.clock.after(waitMs, finish)
   }
 
-  #close(reason: EndReason, code: number | undefined, will: 'publish' | 'discard' = isBanned(reason) ? 'discard' : 'publish'): void {
+  #close(reason: EndReason, code: number | undefined, more: { will?: 'publish' | 'discard'; why?: string | undefined } = {}): void {
     if (this.#phase === 'closed') return
     if (this.#live !== undefined) {
       this.#outbox.flush()
-      if (code !== undefined && this.#outbox.version === 5) this.#outbox.write(encode({ type: 'disconnect', reasonCode: code }, 5))
+      if (code !== undefined && this.#outbox.version === 5) {
+        const why = more.why ?? endReasonString(reason, code)
+        this.#outbox.write(encodeExplained({ type: 'disconnect', reasonCode: code }, why, this.#outbox.maxPacketBytes))
+      }
     }
     this.#phase = 'closed'
     if (reason === 'peer-left') this.transport.destroy()
@@ -393,6 +389,6 @@ export class Connection implements Link, InboundConnection {
     const { opening, session } = this.#live
     this.#desk.leave(opening.principal, this)
     tellDisconnected(this.#desk, described, reason)
-    this.#desk.ports.broker.detach(session, this, will)
+    this.#desk.ports.broker.detach(session, this, more.will ?? (isBanned(reason) ? 'discard' : 'publish'))
   }
 }

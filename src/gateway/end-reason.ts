@@ -52,3 +52,34 @@ export function disconnectCode(reason: EndReason): number {
       return never(reason)
   }
 }
+
+/** The same for people, in one sentence. */
+export function endSentence(reason: EndReason): string {
+  switch (reason) {
+    case 'keep-alive-timeout':
+      return 'Nothing was heard for one and a half times the keep alive.'
+    case 'taken-over':
+      return 'The same client has connected again.'
+    case 'server-shutting-down':
+      return 'The hub is going down.'
+    case 'revoked':
+    case 'disabled':
+    case 'deleted':
+    case 'credential':
+      return 'This client may not be connected any more.'
+    case 'operator':
+      return 'An operator has ended the connection.'
+    case 'policy-changed':
+      return 'By the new policy this client may not be connected, or not hold one of its subscriptions.'
+    case 'too-slow':
+      return 'The client or the disk took less than what was sent.'
+    case 'client-disconnected':
+    case 'credential-expired':
+    case 'peer-left':
+    case 'malformed':
+    case 'unsupported':
+      return 'The connection could not go on.'
+    default:
+      return never(reason)
+  }
+}

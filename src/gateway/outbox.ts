@@ -1,7 +1,8 @@
 import type { Message } from '#broker'
-import { type AcknowledgeType, type ProtocolVersion, acknowledgeBytes, encode, writeAcknowledge, writePublishHead } from '#wire/mqtt'
+import { type AcknowledgeType, type ProtocolVersion, acknowledgeBytes, writeAcknowledge, writePublishHead } from '#wire/mqtt'
 import { acknowledgement } from './acknowledgements.ts'
 import type { Desk } from './desk.ts'
+import { encodeExplained, publishReason } from './reason-string.ts'
 import { TopicAliases } from './topic-aliases.ts'
 import type { Transport } from './transport.ts'
 
@@ -18,6 +19,8 @@ export class Outbox {
   version: ProtocolVersion = 4
   /** Packets larger than this are dropped: the client said that it cannot take them [MQTT-3.1.2-24]. */
   maxPacketBytes = Number.MAX_SAFE_INTEGER
+  /** Whether acknowledgements may say why: Request Problem Information [MQTT-3.1.2-29]. */
+  explains = true
   /** Bytes that may wait in the socket before QoS 0 is dropped. */
   unsentBytes = Number.MAX_SAFE_INTEGER
   aliases = new TopicAliases(0)
@@ -100,10 +103,21 @@ export class Outbox {
     this.#mixed = 0
     // MQTT 3.1.1 has no way to say no here; the refusal is in the journal.
     const plain = this.version === 4 || answers.every((answer) => (answer & 0xff) === 0)
-    this.write(plain ? successes(acks, answers) : withReasons(acks, answers))
+    this.write(plain ? successes(acks, answers) : this.#withReasons(acks, answers))
     let answered = 0
     for (const answer of answers) if (answer < acknowledgement.pubrel) answered++
     return answered
+  }
+
+  #withReasons(packetIds: readonly number[], answers: readonly number[]): Buffer {
+    return Buffer.concat(
+      packetIds.map((packetId, index) => {
+        const answer = answers[index] ?? 0
+        const reasonCode = answer & 0xff
+        const why = this.explains && answer < acknowledgement.pubrel ? publishReason(reasonCode) : undefined
+        return encodeExplained({ type: typeOf(answer), packetId, reasonCode }, why, this.maxPacketBytes)
+      }),
+    )
   }
 }
 
@@ -119,15 +133,6 @@ function successes(packetIds: readonly number[], answers: readonly number[]): Bu
   let at = 0
   for (let i = 0; i < packetIds.length; i++) at = writeAcknowledge(bytes, at, typeOf(answers[i] ?? 0), packetIds[i] ?? 0)
   return bytes
-}
-
-function withReasons(packetIds: readonly number[], answers: readonly number[]): Buffer {
-  return Buffer.concat(
-    packetIds.map((packetId, index) => {
-      const answer = answers[index] ?? 0
-      return encode({ type: typeOf(answer), packetId, reasonCode: answer & 0xff }, 5)
-    }),
-  )
 }
 
 function typeOf(answer: number): AcknowledgeType {

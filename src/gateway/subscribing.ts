@@ -1,8 +1,12 @@
 import type { Session, StoredSubscription } from '#broker'
-import { type ProtocolVersion, type SubscribePacket, type UnsubscribePacket, encode, reasonCodes } from '#wire/mqtt'
+import { type ProtocolVersion, type SubackPacket, type SubscribePacket, type UnsubscribePacket, encode, reasonCodes } from '#wire/mqtt'
 import type { Desk } from './desk.ts'
+import { encodeExplained, subscribeReason } from './reason-string.ts'
 import { tellDenied } from './records.ts'
 import type { TopicVerdicts } from './topic-verdict.ts'
+
+/** What the client reads: its version, whether it wants to be told why, and packets of how many bytes. */
+export type Reads = { readonly version: ProtocolVersion; readonly explains: boolean; readonly maxPacketBytes: number }
 
 /** What came of a SUBSCRIBE or UNSUBSCRIBE. */
 export type Outcome = {
@@ -15,13 +19,7 @@ export type Outcome = {
 }
 
 /** Judges each filter by itself, and adds those that are allowed. Retained messages follow SUBACK. */
-export function subscribe(
-  desk: Desk,
-  verdicts: TopicVerdicts,
-  session: Session,
-  packet: SubscribePacket,
-  version: ProtocolVersion,
-): Outcome {
+export function subscribe(desk: Desk, verdicts: TopicVerdicts, session: Session, packet: SubscribePacket, reads: Reads): Outcome {
   const identifier = packet.properties?.subscriptionIdentifiers?.[0]
   const allowed: StoredSubscription[] = []
   const isAllowed = packet.subscriptions.map((asked) => {
@@ -40,7 +38,9 @@ export function subscribe(
     const got = granted[next++] ?? 'too-many'
     return got === 'too-many' ? reasonCodes['quota-exceeded'] : got
   })
-  const answer = encode({ type: 'suback', packetId: packet.packetId, reasonCodes: codes }, version)
+  const suback: SubackPacket = { type: 'suback', packetId: packet.packetId, reasonCodes: codes }
+  const why = reads.explains ? subscribeReason(codes) : undefined
+  const answer = reads.version === 4 ? encode(suback, 4) : encodeExplained(suback, why, reads.maxPacketBytes)
   return { answer, recorded, after: () => broker.sendRetained(session, retained) }
 }
 

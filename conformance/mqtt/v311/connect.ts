@@ -128,7 +128,7 @@ export const connect: Chapter = {
     B connects keepalive=1
     pause 900
     B < nothing
-    A closed within=300..4000
+    A closed within=100..4000
     W receives ~/will silent qos=1`,
 
   'MQTT-3.1.3-2': `

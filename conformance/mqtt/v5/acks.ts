@@ -16,7 +16,12 @@ export const acks: Chapter = {
     A closed 0x81|0x82`,
 
   'MQTT-3.4.2-2 MQTT-3.4.2-3': `
-    # PUBACK never exceeds what the client takes
+    # PUBACK says why, and the reason goes rather than the packet
+    A connects
+    A > PUBLISH nowhere/a x qos=1 id=1
+    A < PUBACK 1 0x87 reasonString="access/no-rule: No rule of the policy allows this topic."
+    A > PUBLISH ~/a x qos=1 id=2
+    A < PUBACK 2 0 reasonString=absent
     B connects maximumPacketSize=30
     B > PUBLISH nowhere/a x qos=1 id=1
     B < PUBACK 1 0x87 reasonString=absent`,
@@ -35,7 +40,12 @@ export const acks: Chapter = {
     A closed 0x81|0x82`,
 
   'MQTT-3.5.2-2 MQTT-3.5.2-3': `
-    # PUBREC never exceeds what the client takes
+    # PUBREC says why, and the reason goes rather than the packet
+    A connects
+    A > PUBLISH nowhere/a x qos=2 id=1
+    A < PUBREC 1 0x87 reasonString="access/no-rule: No rule of the policy allows this topic."
+    A > PUBLISH ~/a x qos=2 id=2
+    A < PUBREC 2 0 reasonString=absent
     B connects maximumPacketSize=30
     B > PUBLISH nowhere/a x qos=2 id=1
     B < PUBREC 1 0x87 reasonString=absent`,

@@ -74,7 +74,7 @@ export const connect: Chapter = {
     B connects keepalive=1
     pause 900
     B < nothing
-    A closed 0x8d within=300..4000`,
+    A closed 0x8d within=100..4000`,
 
   'MQTT-3.1.2-23': `
     # the session outlives the connection by its expiry, however the connection ended
@@ -129,7 +129,10 @@ export const connect: Chapter = {
     D refused 0x81|0x82`,
 
   'MQTT-3.1.2-29': `
-    # reasons come only to who has not switched them off
+    # reasons come only to who has not switched them off; CONNACK and DISCONNECT have them all the same
+    A connects
+    A > PUBLISH nowhere/a x qos=1 id=1
+    A < PUBACK 1 0x87 reasonString=present
     B connects requestProblemInformation=0
     B > PUBLISH nowhere/a x qos=1 id=1
     B < PUBACK 1 0x87 reasonString=absent
@@ -140,7 +143,10 @@ export const connect: Chapter = {
     B > UNSUBSCRIBE 4 nowhere/a
     B < UNSUBACK 4 0x11 reasonString=absent
     B > PUBREL 5
-    B < PUBCOMP 5 0x92 reasonString=absent`,
+    B < PUBCOMP 5 0x92 reasonString=absent
+    B > PUBLISH ~/a x subscriptionIdentifier=1
+    B < DISCONNECT 0x82 reasonString=present
+    B closed`,
 
   'MQTT-3.1.2-30': `
     # with an authentication method nothing but AUTH is heard before CONNACK

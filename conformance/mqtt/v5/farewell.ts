@@ -45,7 +45,11 @@ export const farewell: Chapter = {
     A closed 0x82`,
 
   'MQTT-3.14.2-3 MQTT-3.14.2-4': `
-    # DISCONNECT never exceeds what the client takes
+    # DISCONNECT says why, and the reason goes rather than the packet
+    A connects
+    A > PUBLISH ~/a x subscriptionIdentifier=1
+    A < DISCONNECT 0x82 reasonString=present
+    A closed
     B connects maximumPacketSize=30
     B > PUBLISH ~/a x subscriptionIdentifier=1
     B < DISCONNECT 0x82 reasonString=absent

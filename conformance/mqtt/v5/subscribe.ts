@@ -145,10 +145,15 @@ export const subscribe: Chapter = {
     A receives ~/2 x qos=0`,
 
   'MQTT-3.9.2-1 MQTT-3.9.2-2': `
-    # SUBACK never exceeds what the client takes
+    # SUBACK says why, and the reason goes rather than the packet
     A connects maximumPacketSize=30
     A > SUBSCRIBE 1 nowhere/a:1
-    A < SUBACK 1 0x87 reasonString=absent`,
+    A < SUBACK 1 0x87 reasonString=absent
+    B connects
+    B > SUBSCRIBE 1 ~/a:1 nowhere/a:1
+    B < SUBACK 1 1 0x87 reasonString="access/no-rule: No rule of the policy allows this filter."
+    B > SUBSCRIBE 2 ~/a:1
+    B < SUBACK 2 1 reasonString=absent`,
 
   'MQTT-3.9.3-1': `
     # the codes are in the order of the filters
