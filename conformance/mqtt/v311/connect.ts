@@ -127,8 +127,10 @@ export const connect: Chapter = {
     A connects keepalive=1 will=~/will willPayload=silent willQos=1
     B connects keepalive=1
     pause 900
-    B < nothing
+    B > PINGREQ
     A closed within=100..4000
+    B < PINGRESP
+    B < nothing
     W receives ~/will silent qos=1`,
 
   'MQTT-3.1.3-2': `

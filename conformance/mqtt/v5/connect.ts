@@ -73,8 +73,10 @@ export const connect: Chapter = {
     A connects keepalive=1
     B connects keepalive=1
     pause 900
-    B < nothing
-    A closed 0x8d within=100..4000`,
+    B > PINGREQ
+    A closed 0x8d within=100..4000
+    B < PINGRESP
+    B < nothing`,
 
   'MQTT-3.1.2-23': `
     # the session outlives the connection by its expiry, however the connection ended

@@ -279,7 +279,7 @@ export const delivery: Chapter = {
     A < PUBREL ?two 0
     pause 500
     A < nothing
-    A drops
+    A leaves
     B publishes ~/a 5 qos=1
     A resumes
     A << PUBREL ?two 0
