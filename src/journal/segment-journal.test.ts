@@ -48,6 +48,44 @@ test('what was appended while a flush ran is told with the next flush, in order'
   assert.deepEqual(told, [1, 2, 3, 4, 5])
 })
 
+test('a flush behind another waits for company while every turn brings some, a millisecond at most, and never for nobody', async () => {
+  const clock = new FakeClock()
+  const disk = new MemoryDisk()
+  await using journal = await openOn(disk, { clock })
+  say(journal, 'opens the segment')
+  await journal.flushed()
+  /** Ends a flush behind which something waits already. */
+  const flushWithCompany = async () => {
+    const goOn = disk.stallSyncs(0)
+    say(journal, 'first')
+    await turns(5)
+    say(journal, 'meanwhile')
+    const { flushes } = journal.state()
+    goOn()
+    while (journal.state().flushes === flushes) await Promise.resolve()
+    return flushes + 1
+  }
+  const sayEachTurn = async (count: number) => {
+    for (let turn = 0; turn < count; turn++) {
+      say(journal, 'company')
+      await turns()
+    }
+  }
+
+  const first = await flushWithCompany()
+  await sayEachTurn(50)
+  assert.equal(journal.state().flushes, first, 'every turn brought some')
+  await turns(20)
+  assert.deepEqual([journal.durableEnd, journal.state().flushes], [journal.end, first + 1], 'then none did')
+
+  const second = await flushWithCompany()
+  await sayEachTurn(10)
+  assert.equal(journal.state().flushes, second)
+  clock.advance(1)
+  await sayEachTurn(10)
+  assert.ok(journal.state().flushes > second, 'its time was over')
+})
+
 test('a full batch buffer goes on in the next one; the largest record fits and a larger one is a bug', async () => {
   await using journal = await openOn(new MemoryDisk())
   const sizes = [700_000, 600_000, 1, maxRecordBytes, 10]

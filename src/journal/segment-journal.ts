@@ -12,8 +12,9 @@ import { type JournalPorts, Writer } from './writer.ts'
 
 /*
  * Theory of operation.
- * Records gather in memory; at the end of the event-loop turn all of them go to disk as one flush, and while it runs the next ones gather. Nobody is
- * told before the flush is durable. When the disk says no, the journal is `full` or `failing`: sources are paused, the same flush is tried again
+ * Records gather in memory; at the end of the event-loop turn all of them go to disk as one flush, and while it runs the next ones gather. A flush that
+ * follows another goes on gathering for as long as every turn brings more, a millisecond at most: each flush has its price, however little is in it.
+ * Nobody is told before the flush is durable. When the disk says no, the journal is `full` or `failing`: sources are paused, the same flush is tried again
  * on a new segment, for as long as it takes, and when it succeeds everything goes on as if it had been slow.
  */
 
@@ -28,6 +29,10 @@ export type JournalConfig = {
 const defaultSegmentBytes = 64 * 1024 * 1024
 const firstRetryMs = 50
 const soonMs = 20
+/** Longest that a flush waits for company behind another one. */
+const gatherMs = 1
+/** What is worth a flush without company. */
+const worthwhileBytes = 64 * 1024
 const maxRetryMs = 1_000
 const retentionEveryMs = 60_000
 /** A flush takes at most this many batches (1 MiB each), so that encrypting it does not hold up the loop. */
@@ -229,9 +234,20 @@ class SegmentJournal implements Journal {
 
   #schedule(): void {
     this.#scheduled = true
+    atEndOfTurn(() => this.#go())
+  }
+
+  #go(): void {
+    this.#scheduled = false
+    if (!this.#closing) void this.#run()
+  }
+
+  /** As {@link SegmentJournal.#schedule}, once a turn brings nothing beyond `seen`: a loop without work turns at once, so nobody waits for nobody. */
+  #gather(seen: Offset, until: number): void {
+    this.#scheduled = true
     atEndOfTurn(() => {
-      this.#scheduled = false
-      if (!this.#closing) void this.#run()
+      if (this.end > seen && this.#ports.clock.monotonic() < until) this.#gather(this.end, until)
+      else this.#go()
     })
   }
 
@@ -249,19 +265,19 @@ class SegmentJournal implements Journal {
     this.#running = this.#flushAll().finally(() => {
       this.#running = undefined
       if (this.#closing || this.end === this.#durableEnd) return
-      if (this.#urgentEnd > this.#durableEnd) this.#schedule()
+      if (this.#urgentEnd > this.#durableEnd) this.#gather(this.end, this.#ports.clock.monotonic() + gatherMs)
       else this.#scheduleSoon()
     })
     return this.#running
   }
 
-  /** Flushes until nothing waits. The next flush is under way before anyone is told of this one: the disk works while PUBACKs are written. */
+  /** Flushes until little waits. A next flush of some size is under way before anyone is told of this one: the disk works while PUBACKs are written. */
   async #flushAll(): Promise<void> {
     let batches = this.#take()
     let written = this.#put(batches)
     while (await written) {
       this.#settle(batches)
-      const goesOn = this.#urgentEnd > this.#durableEnd && !this.#closing
+      const goesOn = this.#urgentEnd > this.#durableEnd && this.#pending.bytes >= worthwhileBytes && !this.#closing
       if (goesOn) {
         batches = this.#take()
         written = this.#put(batches)
