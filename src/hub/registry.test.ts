@@ -187,12 +187,13 @@ test('100,000 devices load in less than a second and are listed in milliseconds'
     WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
     SELECT 'device-' || (i * 7919 % 100000), '1', 'e', 'enabled', 'certificateAuthority', 0, 0 FROM n`
   await held.store.commit([{ sql: row, args: [] }])
-  const started = performance.now()
+  const started = process.cpuUsage()
   const { devices } = await open(held.store)
-  const loaded = performance.now() - started
+  const used = process.cpuUsage(started)
+  const loaded = (used.user + used.system) / 1000
   assert.equal(devices.count, 100_000)
   assert.equal(devices.list(read, { limit: 50, search: '99' }).devices.length, 50)
-  // Twice the promise, so that a busy machine does not fail a test about the order of magnitude.
+  // Processor time and twice the promise: a busy machine does not fail a test about the order of magnitude.
   assert.ok(loaded < 2_000, `took ${loaded} ms`)
 })
 

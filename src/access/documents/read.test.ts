@@ -51,9 +51,11 @@ test('a megabyte of hostile text is refused in bounded time', () => {
     Array.from({ length: 10_000 }, (_, at) => `a${at}: &a${at} [*a${at - 1}, *a${at - 1}]`).join('\n'),
   ]
   for (const text of hostile) {
-    const started = process.hrtime.bigint()
+    // Processor time: what a busy machine does to the clock is no fault of the reader.
+    const started = process.cpuUsage()
     assert.notEqual(said(text.slice(0, documentLimits.bytes)), 'ok')
-    assert.ok(process.hrtime.bigint() - started < 20_000_000_000n)
+    const { user, system } = process.cpuUsage(started)
+    assert.ok(user + system < 20_000_000, `${text.slice(0, 8)} took ${(user + system) / 1000} ms`)
   }
 })
 
