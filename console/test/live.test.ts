@@ -79,7 +79,7 @@ test('checks run on demand, failing first, each with its evidence', async () => 
 
 test('explain answers with the rule, and the question stays in the address', async () => {
   const page = await stage.signedIn('/explain')
-  await page.getByLabel('Device').fill('lathe-1')
+  await page.getByRole('textbox', { name: 'Device' }).fill('lathe-1')
   await page.getByLabel('Topic name').fill('plant/other/x')
   await page.getByRole('button', { name: 'Explain' }).click()
   await page.locator('[data-decision=denied]').waitFor()

@@ -16,18 +16,43 @@ const idle = [
   'mixer-2',
   'oven-1',
   'oven-2',
-  'robot-1',
   'robot-2',
   'saw-1',
   'valve-1',
   'valve-2',
 ] as const
 
+/** Who watches line 2 sees `topics`; who runs it may stop it. */
+const lineRules = (topics: string): string => `apiVersion: mqttbroker.thingwall/v1
+kind: BrokerAuthorization
+metadata: {name: line-2}
+spec:
+  authorizationPolicies:
+    rules:
+      - name: panel
+        principals: {attributes: [{thingwall.device: robot-1}]}
+        brokerResources:
+          - {method: Subscribe, topics: ["${topics}"]}
+      - name: foreman
+        principals: {usernames: [foreman]}
+        brokerResources:
+          - {method: Connect}
+          - {method: Publish, topics: ["plant/line-2/stop"]}
+tests:
+  - {as: {device: robot-1}, allow: subscribe, topic: plant/line-2/state/temperature}
+  - {as: {username: foreman}, allow: publish, topic: plant/line-2/stop}
+  - {as: {device: boiler-1}, deny: publish, topic: plant/line-2/stop}
+`
+
 mkdirSync(folder, { recursive: true })
 await using stage = await openStage()
 for (const id of idle) await stage.hub.addDevice(id)
 await stage.hub.api('PATCH', '/api/v1/devices/saw-1', { status: 'disabled', statusReason: 'blade change' })
 const clients = await Promise.all(machines.map(async (id) => ({ id, client: await connectDevice(stage, await stage.hub.addDevice(id)) })))
+
+await stage.hub.api('POST', '/api/v1/policies', { text: lineRules('plant/line-2/#') })
+const panel = await connectDevice(stage, await stage.hub.addDevice('robot-1'), 5)
+await panel.subscribeAsync('plant/line-2/+/temperature', { qos: 1 })
 
 let turn = 0
 const timer = setInterval(() => {
@@ -70,6 +95,13 @@ await shot('live-dark', '/', 'dark', async (page) => {
 await shot('devices', '/devices', 'light')
 await shot('device', '/devices/boiler-1', 'light')
 await shot('checks', '/checks', 'light', async (page) => page.locator('summary').first().click())
+await shot('policies', '/edit-policy?name=line-2', 'light', async (page) => {
+  await page.getByRole('textbox', { name: 'Text of the policy document' }).fill(lineRules('plant/line-2/state/#'))
+  await page.getByText('well formed').waitFor()
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await page.locator('.diff').waitFor()
+})
+await shot('explain', '/explain?device=boiler-1&action=publish&topic=plant/line-2/stop', 'dark')
 await shot('add', '/add', 'dark', async (page) => {
   await page.getByLabel('Device id').fill('pump-4')
   await page.getByRole('button', { name: 'Add device' }).click()
@@ -77,4 +109,4 @@ await shot('add', '/add', 'dark', async (page) => {
   await pause(500)
 })
 clearInterval(timer)
-await Promise.all(clients.map(({ client }) => client.endAsync(true)))
+await Promise.all([panel, ...clients.map(({ client }) => client)].map((client) => client.endAsync(true)))

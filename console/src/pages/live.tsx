@@ -57,7 +57,7 @@ function Readouts({ samples }: { readonly samples: readonly Sample[] }) {
     <dl className="readouts">
       <Readout label="Messages in" value={show((s) => count(s.messagesIn))} unit="/s" note={show((s) => `${bytes(s.bytesIn)}/s`)} />
       <Readout label="Messages out" value={show((s) => count(s.messagesOut))} unit="/s" note="to subscribers" />
-      <Readout label="Connections" value={show((s) => count(s.connections))} note="all with a certificate" />
+      <Readout label="Connections" value={show((s) => count(s.connections))} note="all over TLS" />
       <Readout
         label="Durable after"
         value={show((s) => milliseconds(s.flushMs))}

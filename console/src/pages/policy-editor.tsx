@@ -1,6 +1,6 @@
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useId, useRef } from 'react'
+import { useEffect, useId, useRef } from 'react'
 import { applyPolicies, planPolicies } from '../api/policies.ts'
 import { useVerdict, type Verdict } from '../api/policy-check.ts'
 import type { Mistake } from '../api/problem.ts'
@@ -81,6 +81,13 @@ export function PolicyEditor({
   const status = useId()
   const verdict = useVerdict(text)
   const plan = useMutation({ mutationFn: async (planned: string) => ({ planned, plan: await planPolicies({ text: planned }) }) })
+  const planned = useRef<HTMLDivElement>(null)
+  // The plan stands below the text, often below what is seen.
+  useEffect(() => {
+    if (plan.data === undefined) return
+    planned.current?.scrollIntoView({ block: 'nearest' })
+    announce('The plan is made. Nothing is changed yet.')
+  }, [plan.data])
   const apply = useMutation({
     mutationFn: ({ planned, from }: { readonly planned: string; readonly from: number }) => applyPolicies(planned, from),
     onSuccess: (receipt) => {
@@ -130,30 +137,32 @@ export function PolicyEditor({
       </Panel>
       {plan.error === null ? null : <ProblemNote error={plan.error} />}
       {plan.data === undefined ? null : (
-        <Panel title="Plan" aside={<span className="quiet">against version {plan.data.plan.from}</span>}>
-          {stale ? <p className="warning">The text has changed since. Plan again.</p> : null}
-          <PlanView plan={plan.data.plan} tests={false} />
-          {apply.error === null ? null : (
-            <ProblemNote error={apply.error} retry={() => plan.mutate(text, { onSuccess: () => apply.reset() })} />
-          )}
-          <div className="actions">
-            <button
-              type="button"
-              className={current !== undefined && isHarsh(current) ? 'button button-danger' : 'button button-main'}
-              disabled={!may || apply.isPending}
-              onClick={() => {
-                if (current !== undefined) apply.mutate({ planned: text, from: current.from })
-              }}
-            >
-              {apply.isPending ? 'Applying…' : current !== undefined && isHarsh(current) ? 'Apply, and take this away' : 'Apply'}
-            </button>
-            {current === undefined ? null : current.tests.failed > 0 ? (
-              <span className="ink-bad">A test fails: nothing is applied so.</span>
-            ) : current.documents.length === 0 ? (
-              <span className="quiet">There is nothing to apply.</span>
-            ) : null}
-          </div>
-        </Panel>
+        <div ref={planned}>
+          <Panel title="Plan" aside={<span className="quiet">against version {plan.data.plan.from}</span>}>
+            {stale ? <p className="warning">The text has changed since. Plan again.</p> : null}
+            <PlanView plan={plan.data.plan} tests={false} />
+            {apply.error === null ? null : (
+              <ProblemNote error={apply.error} retry={() => plan.mutate(text, { onSuccess: () => apply.reset() })} />
+            )}
+            <div className="actions">
+              <button
+                type="button"
+                className={current !== undefined && isHarsh(current) ? 'button button-danger' : 'button button-main'}
+                disabled={!may || apply.isPending}
+                onClick={() => {
+                  if (current !== undefined) apply.mutate({ planned: text, from: current.from })
+                }}
+              >
+                {apply.isPending ? 'Applying…' : current !== undefined && isHarsh(current) ? 'Apply, and take this away' : 'Apply'}
+              </button>
+              {current === undefined ? null : current.tests.failed > 0 ? (
+                <span className="ink-bad">A test fails: nothing is applied so.</span>
+              ) : current.documents.length === 0 ? (
+                <span className="quiet">There is nothing to apply.</span>
+              ) : null}
+            </div>
+          </Panel>
+        </div>
       )}
       {apply.data === undefined ? null : (
         <p className="receipt" role="status" data-receipt="">
