@@ -1,5 +1,5 @@
 import { type KeyObject, createCipheriv, createDecipheriv } from 'node:crypto'
-import { crc32c } from './crc32c.ts'
+import { crc32c, viewOf } from './crc32c.ts'
 import type { JournalRecord, Offset } from './journal.ts'
 import { salvage } from './salvage.ts'
 
@@ -52,7 +52,7 @@ export function sealBlock(key: SegmentKey, header: BlockHeader, plain: Buffer): 
   cipher.getAuthTag().copy(tail)
   head.copy(tail, tagBytes)
   trailerMagic.copy(tail, tagBytes)
-  tail.writeInt32LE(crc32c(tail, tagBytes, tagBytes + headerBytes - 4), tagBytes + headerBytes - 4)
+  tail.writeInt32LE(crc32c(viewOf(tail), tagBytes, tagBytes + headerBytes - 4), tagBytes + headerBytes - 4)
   return [head, body, tail]
 }
 
@@ -88,7 +88,7 @@ export function openBlock(
 export function parseHeader(bytes: Buffer, at: number, magic: Buffer): BlockHeader | undefined {
   if (at < 0 || at + headerBytes > bytes.length) return undefined
   if (bytes.compare(magic, 0, 4, at, at + 4) !== 0 || bytes[at + 4] !== 1) return undefined
-  if (bytes.readInt32LE(at + headerBytes - 4) !== crc32c(bytes, at, at + headerBytes - 4)) return undefined
+  if (bytes.readInt32LE(at + headerBytes - 4) !== crc32c(viewOf(bytes), at, at + headerBytes - 4)) return undefined
   return {
     first: bytes.readUInt32LE(at + 8) + bytes.readUInt32LE(at + 12) * 0x1_0000_0000,
     count: bytes.readUInt32LE(at + 16),
@@ -115,7 +115,7 @@ function encodeHeader(header: BlockHeader): Buffer {
   out.writeUInt32LE(header.block, 32) // the nonce: 8 zero bytes, then the block number
   out.writeUInt32LE(header.flush, 36)
   out.writeDoubleLE(header.time, 40)
-  out.writeInt32LE(crc32c(out, 0, headerBytes - 4), headerBytes - 4)
+  out.writeInt32LE(crc32c(viewOf(out), 0, headerBytes - 4), headerBytes - 4)
   return out
 }
 

@@ -1,4 +1,4 @@
-import { crc32c } from './crc32c.ts'
+import { crc32c, viewOf } from './crc32c.ts'
 import type { JournalRecord, Offset } from './journal.ts'
 
 /*
@@ -16,10 +16,11 @@ const unspread = 0x0e8b2f51
 
 /** Fills in the check of each record of a body whose lengths are written. Once per block, over all of it. */
 export function writeChecks(plain: Buffer, count: number, salt: number): void {
+  const view = viewOf(plain)
   let at = 0
   for (let index = 0; index < count; index++) {
-    const length = plain.readUInt32LE(at)
-    plain.writeInt32LE(crc32c(plain, at + frameBytes, at + frameBytes + length) ^ Math.imul(index, spread) ^ salt, at + 4)
+    const length = view.getUint32(at, true)
+    view.setInt32(at + 4, crc32c(view, at + frameBytes, at + frameBytes + length) ^ Math.imul(index, spread) ^ salt, true)
     at += frameBytes + length
   }
 }
@@ -31,16 +32,17 @@ export function writeChecks(plain: Buffer, count: number, salt: number): void {
 export function salvage(plain: Buffer, first: Offset, count: number, salt: number, authentic: boolean): readonly JournalRecord[] {
   const records: JournalRecord[] = []
   const search = { budget: maxSearchBytes }
+  const view = viewOf(plain)
   let at = 0
   for (let index = 0; index < count;) {
-    if (placeOf(plain, at, salt) === index) {
+    if (placeOf(view, at, salt) === index) {
       const end = at + frameBytes + plain.readUInt32LE(at)
       records.push({ offset: first + index, bytes: plain.subarray(at + frameBytes, end), authentic })
       at = end
       index++
       continue
     }
-    const found = findNext(plain, at, index, count, salt, search)
+    const found = findNext(view, at, index, count, salt, search)
     for (const until = found?.index ?? count; index < until; index++)
       records.push({ offset: first + index, damaged: 'its check does not fit' })
     at = found?.at ?? plain.length
@@ -53,24 +55,24 @@ const maxSearchBytes = 64 * 1024 * 1024
 
 type Found = { readonly at: number; readonly index: number }
 
-function findNext(plain: Buffer, at: number, index: number, count: number, salt: number, search: { budget: number }): Found | undefined {
+function findNext(view: DataView, at: number, index: number, count: number, salt: number, search: { budget: number }): Found | undefined {
   // Most often the bytes were hit and not the length: look right behind first.
-  const behind = at + frameBytes <= plain.length ? at + frameBytes + plain.readUInt32LE(at) : plain.length
-  if (placeOf(plain, behind, salt) === index + 1 && index + 1 < count) return { at: behind, index: index + 1 }
-  for (let q = at + 1; q + frameBytes < plain.length && search.budget > 0; q++) {
-    const length = plain.readUInt32LE(q)
-    if (length === 0 || q + frameBytes + length > plain.length) continue
+  const behind = at + frameBytes <= view.byteLength ? at + frameBytes + view.getUint32(at, true) : view.byteLength
+  if (placeOf(view, behind, salt) === index + 1 && index + 1 < count) return { at: behind, index: index + 1 }
+  for (let q = at + 1; q + frameBytes < view.byteLength && search.budget > 0; q++) {
+    const length = view.getUint32(q, true)
+    if (length === 0 || q + frameBytes + length > view.byteLength) continue
     search.budget -= length
-    const place = placeOf(plain, q, salt)
+    const place = placeOf(view, q, salt)
     if (place !== undefined && place > index && place < count) return { at: q, index: place }
   }
   return undefined
 }
 
 /** The place in the block that the record at `at` claims by its check; a number without meaning when there is no record there. */
-function placeOf(plain: Buffer, at: number, salt: number): number | undefined {
-  if (at + frameBytes > plain.length) return undefined
-  const end = at + frameBytes + plain.readUInt32LE(at)
-  if (end > plain.length) return undefined
-  return Math.imul(plain.readInt32LE(at + 4) ^ crc32c(plain, at + frameBytes, end) ^ salt, unspread) >>> 0
+function placeOf(view: DataView, at: number, salt: number): number | undefined {
+  if (at + frameBytes > view.byteLength) return undefined
+  const end = at + frameBytes + view.getUint32(at, true)
+  if (end > view.byteLength) return undefined
+  return Math.imul(view.getInt32(at + 4, true) ^ crc32c(view, at + frameBytes, end) ^ salt, unspread) >>> 0
 }

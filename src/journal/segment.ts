@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey } from 'node:crypto'
 import { type Random, type Result, Secret } from '#base'
 import type { SegmentKey } from './block.ts'
-import { crc32c } from './crc32c.ts'
+import { crc32c, viewOf } from './crc32c.ts'
 import type { Offset } from './journal.ts'
 
 /*
@@ -48,7 +48,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
     out.writeUInt16LE(header.wrapped.length, at + 28)
     header.wrapped.copy(out, at + fixedBytes)
     const end = at + fixedBytes + header.wrapped.length
-    out.writeInt32LE(crc32c(out, at, end), end)
+    out.writeInt32LE(crc32c(viewOf(out), at, end), end)
   }
   return out
 }
@@ -63,7 +63,7 @@ export function parseSegmentHeader(bytes: Buffer): { readonly header: SegmentHea
 function parseCopy(bytes: Buffer, at: number): SegmentHeader | undefined {
   if (at + fixedBytes + 4 > bytes.length || bytes.compare(magic, 0, 8, at, at + 8) !== 0) return undefined
   const end = at + fixedBytes + bytes.readUInt16LE(at + 28)
-  if (end - at > fixedBytes + maxWrappedBytes || end + 4 > bytes.length || bytes.readInt32LE(end) !== crc32c(bytes, at, end))
+  if (end - at > fixedBytes + maxWrappedBytes || end + 4 > bytes.length || bytes.readInt32LE(end) !== crc32c(viewOf(bytes), at, end))
     return undefined
   return {
     number: bytes.readUInt32LE(at + 8),
