@@ -20,3 +20,10 @@ export type Granted = 0 | 1 | 2 | 'too-many'
 
 /** What a change of policy took away. */
 export type PolicyEffect = { readonly subscriptionsRemoved: number; readonly messagesDropped: number; readonly retainedHidden: number }
+
+/** Whether a policy that is asked about one subject would say the same of the other, of the same identity and client identifier. */
+export function haveSameAttributes({ username, attributes }: Subject, other: Subject): boolean {
+  const names = Object.keys(attributes)
+  if (username !== other.username || names.length !== Object.keys(other.attributes).length) return false
+  return names.every((name) => attributes[name] === other.attributes[name])
+}

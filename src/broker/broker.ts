@@ -1,20 +1,21 @@
 import { type DeviceId, type Subject, plus } from '#base'
 import { parseTopicFilter } from '#wire/mqtt'
-import type { Attach, Granted, PolicyEffect } from './attach.ts'
+import { type Attach, type Granted, type PolicyEffect, haveSameAttributes } from './attach.ts'
 import type { Delivery } from './delivery.ts'
+import { DropReports } from './drop-reports.ts'
 import type { Link } from './link.ts'
 import type { Message } from './message.ts'
-import type { BrokerDoor, BrokerPorts } from './ports.ts'
+import { type BrokerDoor, type BrokerPorts, refusing } from './ports.ts'
 import { QueueBudget } from './queue-budget.ts'
 import { refill } from './refill.ts'
-import { type RetainedDelivery, retainedFor } from './retained-delivery.ts'
+import { type RetainedDelivery, asStored, retainedFor, stillWanted } from './retained-delivery.ts'
 import { RetainedMessages } from './retained.ts'
 import type { SessionChange, SessionState, StoredSubscription } from './session-change.ts'
 import type { BrokerConfig, SessionLimits } from './session-limits.ts'
 import { Session, type SessionHouse } from './session.ts'
 import { SettledOffsets } from './settled-offsets.ts'
-import { chooseMember } from './sharing.ts'
-import { type Route, type Shared, SubscriptionTree } from './subscription-tree.ts'
+import { handOn, share } from './sharing.ts'
+import { type Route, SubscriptionTree } from './subscription-tree.ts'
 
 /*
  * The MQTT engine: who is subscribed to what, and who gets which message. It does no IO, knows no clock and no socket; the same
@@ -25,8 +26,6 @@ import { type Route, type Shared, SubscriptionTree } from './subscription-tree.t
  *
  * Until a door is opened ({@link Broker.open}) the hub is starting: state is brought back, and nothing is recorded.
  */
-
-const tellDropsMs = 1_000
 
 /** See the theory of operation above. */
 export class Broker {
@@ -41,9 +40,7 @@ export class Broker {
   readonly #away = new Set<Session>()
   readonly #house: SessionHouse
   readonly #settled = new SettledOffsets((change) => this.#record(change))
-  /** Sessions that gave up messages since that was last told. */
-  readonly #lossy = new Set<Session>()
-  #dropsToldAt = 0
+  readonly #drops = new DropReports()
   #door: BrokerDoor | undefined
 
   constructor(config: BrokerConfig, ports: BrokerPorts) {
@@ -61,7 +58,7 @@ export class Broker {
         if (shared !== undefined) this.#settled.addShared(shared, offset)
         if (session.isStored) this.#settled.add(session, offset)
       },
-      lost: (session) => void this.#lossy.add(session),
+      lost: (session) => void this.#drops.add(session),
     }
     this.#tree = new SubscriptionTree((session, topic) => ports.mayReceive(session.subject, topic))
     this.retained = new RetainedMessages(config.retained, () => ports.now())
@@ -113,6 +110,7 @@ export class Broker {
     const present = known !== undefined && !asked.cleanStart
     const session = present ? known : this.#create(subject, limits)
     const wasStored = present && session.isStored
+    const isOther = present && !haveSameAttributes(session.subject, subject)
     session.subject = subject
     session.limits = limits
     session.connection = link.id
@@ -129,8 +127,8 @@ export class Broker {
       session.wasRecorded = true
     }
     if (present) {
-      // Other attributes, other routes.
-      this.#tree.forgetRoutes()
+      // A fleet that comes back as it was must not have every route made anew.
+      if (isOther) this.#tree.forgetRoutes()
       this.#judge(session)
     }
     return { session, present }
@@ -192,11 +190,11 @@ export class Broker {
     this.#judge(session)
   }
 
-  /** Sends what {@link Broker.subscribe} found. */
-  sendRetained(session: Session, retained: readonly RetainedDelivery[]): void {
-    const deliveries = retained.flatMap(({ message: { offset }, qos, identifiers }) =>
-      qos === 0 || offset < 0 ? [] : [{ offset, qos, retain: true, identifiers }],
-    )
+  /** Sends what {@link Broker.subscribe} found, if the session is still there and may still have it. */
+  sendRetained(session: Session, found: readonly RetainedDelivery[]): void {
+    if (found.length === 0 || this.find(session.owner, session.clientId) !== session) return
+    const retained = stillWanted(session, found, this.#ports)
+    const deliveries = asStored(retained)
     if (session.isStored && deliveries.length > 0) this.#record({ kind: 'session-queued', session, deliveries })
     for (const { message, qos, identifiers } of retained) session.send(message, qos, true, identifiers)
   }
@@ -219,7 +217,7 @@ export class Broker {
   publish(message: Message): void {
     for (const target of this.#tree.route(message.topic)) {
       if (target.group !== undefined) {
-        this.#share(target, message)
+        share(target, message)
         continue
       }
       const { subscriber, copy, own } = target
@@ -248,9 +246,7 @@ export class Broker {
       else if (session.willAt !== undefined && now >= session.willAt) this.#sendWill(session)
     }
     this.#settled.flush()
-    if (this.#door === undefined || Math.abs(now - this.#dropsToldAt) < tellDropsMs) return
-    this.#dropsToldAt = now
-    for (const session of this.#lossy) this.#tellDrops(session)
+    this.#drops.tellAll(now, this.#door)
   }
 
   /** Ends every session of an identity that may no longer connect; what waits for it is gone, wills too. */
@@ -260,6 +256,11 @@ export class Broker {
       session.willAt = undefined
       this.#end(session, 'forgotten')
     }
+  }
+
+  /** The policy is another: who is routed to is asked again. For what is published before {@link Broker.policyChanged} has judged everyone. */
+  forgetRoutes(): void {
+    this.#tree.forgetRoutes()
   }
 
   /** The policy is another: subscriptions that it does not cover go, and so does what waits and may not be had any more. */
@@ -312,7 +313,7 @@ export class Broker {
     if (session.willAt !== undefined) this.#sendWill(session)
     for (const delivery of session.outgoing.clear()) this.#handOn(delivery)
     this.#settled.forget(session)
-    this.#tellDrops(session)
+    this.#drops.tell(session, this.#door)
     if (session.wasRecorded) this.#record({ kind: 'session-ended', session, reason })
   }
 
@@ -330,12 +331,18 @@ export class Broker {
     const { subject } = session
     const refused = [...session.subscriptions.keys()].filter((filter) => !this.#ports.maySubscribe(subject, filter))
     if (refused.length > 0) this.unsubscribe(session, refused)
-    const verdicts = new Map<string, boolean>()
-    const messagesDropped = session.outgoing.drop('denied', ({ topic }) => {
-      const isRefused = verdicts.get(topic) ?? !this.#ports.mayReceive(subject, topic)
-      verdicts.set(topic, isRefused)
-      return isRefused
-    })
+    const { count, left } = session.outgoing.drop('denied', refusing(subject, this.#ports))
+    let messagesDropped = count
+    for (const delivery of left) {
+      if (this.#handOn(delivery)) {
+        // Its own no more, but not done: the group has it.
+        this.#house.settled(session, { ...delivery, shared: undefined })
+        continue
+      }
+      session.dropped('denied')
+      this.#house.settled(session, delivery)
+      messagesDropped++
+    }
     return { subscriptionsRemoved: refused.length, messagesDropped }
   }
 
@@ -354,28 +361,9 @@ export class Broker {
     return this.#tree.remove(filter.value.filter, session, filter.value.group)
   }
 
-  #share(shared: Shared<Session>, message: Message): void {
-    const chosen = chooseMember(shared, message.qos)
-    if (chosen === undefined) return
-    const { subscriber, copy, qos } = chosen
-    subscriber.send(message, qos, copy.retainAsPublished && message.retain, copy.identifiers, shared.group.text)
-  }
-
-  /** Gives to another member of the same group what a session left behind. */
-  #handOn({ message, shared, offset }: Delivery): void {
-    if (message === undefined || shared === undefined) return
-    const target = this.#tree.route(message.topic).find((one) => one.group?.text === shared)
-    const chosen = target?.group === undefined ? undefined : chooseMember(target, message.qos)
-    if (chosen === undefined || chosen.qos === 0) return
-    const { subscriber, copy, qos } = chosen
-    const retain = copy.retainAsPublished && message.retain
-    const deliveries = [{ offset, qos, retain, identifiers: copy.identifiers }]
-    if (subscriber.isStored && offset >= 0) this.#record({ kind: 'session-queued', session: subscriber, deliveries })
-    subscriber.send(message, qos, retain, copy.identifiers, shared)
-  }
-
-  #tellDrops(session: Session): void {
-    if (this.#lossy.delete(session)) for (const [reason, count] of session.takeDrops()) this.#door?.dropped(session, reason, count)
+  /** Gives to another member of the same group what a session left behind; false: there is none. */
+  #handOn(delivery: Delivery): boolean {
+    return handOn(this.#tree, delivery, (change) => this.#record(change))
   }
 
   /** Passes on what a change of a session was recorded as, if somebody has to wait for it; without room for it the connection must end. */

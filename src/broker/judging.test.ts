@@ -129,3 +129,17 @@ test('an identity with other attributes is judged by them: routes, subscriptions
   // What this very connection was sent needs no protection any more.
   assert.deepEqual([bodies(link), session.subscriptions.size, session.backlog], [['1'], 0, 1])
 })
+
+test('a session that is resumed with other attributes gets what they allow, at once', () => {
+  const broker = newBroker({ mayReceive: (subject, topic) => subject.attributes['site'] === topic })
+  const at = (site: string): Subject => ({ ...bob, attributes: { site } })
+  const first = new FakeLink()
+  const { session } = open(broker, at('north'), first, { clean: false, expiry: 60 })
+  subscribe(broker, session, '+')
+  for (const topic of ['north', 'south']) broker.publish(message(topic, topic))
+  broker.detach(session, first, 'publish')
+  const next = new FakeLink()
+  open(broker, at('south'), next, { clean: false, expiry: 60 })
+  for (const topic of ['north', 'south']) broker.publish(message(topic, topic))
+  assert.deepEqual([bodies(first), bodies(next)], [['north'], ['south']])
+})

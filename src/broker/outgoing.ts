@@ -43,6 +43,7 @@ export class Outgoing {
   #queuedBytes = 0
   /** What was in flight when this link came, to be sent again. */
   #again: [packetId: number, delivery: Delivery][] = []
+  #isRepeating = false
 
   constructor(host: OutgoingHost, budget: QueueBudget) {
     this.#host = host
@@ -91,6 +92,8 @@ export class Outgoing {
   send(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], shared: string | undefined): void {
     const delivery = newDelivery(keep(message), qos, retain, identifiers, shared)
     if (this.hasRoom) {
+      // The disk took so long [MQTT-3.3.2-5].
+      if (isExpired(message, this.#host.now())) return this.#giveUp(delivery, 'expired')
       if (!this.#budget.fits(delivery.bytes)) return this.#giveUp(delivery, 'queue-full')
       this.#budget.take(delivery.bytes)
       return this.#launch(delivery)
@@ -156,22 +159,30 @@ export class Outgoing {
 
   /**
    * Gives up what `refused` says, waiting or in flight, and returns how many. What this connection was sent is left alone. A QoS 2 message
-   * that an earlier one was sent loses its content and ends by PUBREL: its identifier must not mean another message before that.
+   * that an earlier one was sent loses its content and ends by PUBREL: its identifier must not mean another message before that. `left` is
+   * what came by a shared subscription and another member may get; it is not counted, and nobody was told of it.
    */
-  drop(reason: DropReason, refused: (message: Message) => boolean): number {
+  drop(reason: DropReason, refused: (message: Message) => boolean): { readonly count: number; readonly left: readonly Delivery[] } {
     let count = 0
+    const left: Delivery[] = []
+    const part = (delivery: Delivery) => {
+      if (delivery.shared !== undefined) return void left.push(delivery)
+      this.#giveUp(delivery, reason)
+      count++
+    }
     for (const [packetId, delivery] of this.#inflight) {
       const isHere = delivery.phase === 'sent' && this.#link !== undefined && delivery.link === this.#link
       if (isHere || delivery.message === undefined || !refused(delivery.message)) continue
       if (delivery.qos === 2 && delivery.phase === 'sent') {
         this.#becomeReleased(packetId, delivery)
         this.#host.dropped(reason)
-      } else {
-        this.#remove(packetId, delivery)
-        if (delivery.qos === 2) this.#record('qos2-completed', packetId, delivery.offset)
-        this.#giveUp(delivery, reason)
+        count++
+        continue
       }
-      count++
+      const { message } = delivery
+      this.#remove(packetId, delivery)
+      if (delivery.qos === 2) this.#record('qos2-completed', packetId, delivery.offset)
+      part({ ...delivery, message })
     }
     const kept: Delivery[] = []
     for (const delivery of this.queued()) {
@@ -179,14 +190,13 @@ export class Outgoing {
       else {
         this.#queuedBytes -= delivery.bytes
         this.#budget.take(-delivery.bytes)
-        this.#giveUp(delivery, reason)
-        count++
+        part(delivery)
       }
     }
     this.#queue = kept
     this.#head = 0
-    if (count > 0) this.#pump()
-    return count
+    if (count + left.length > 0) this.#pump()
+    return { count, left }
   }
 
   /** Empties everything because the session ends; returns what another member of a shared subscription may get [MQTT-4.8.2-5, -6]. */
@@ -240,15 +250,19 @@ export class Outgoing {
   }
 
   #sendAgain(): void {
+    // What is sent again may be over at once, and then asks for more.
+    if (this.#isRepeating) return
+    this.#isRepeating = true
     let done = 0
     for (const [packetId, delivery] of this.#again) {
       const isGone = this.#inflight.get(packetId) !== delivery
       if (!isGone && delivery.phase !== 'released' && this.#outstanding >= this.#window) break
       done++
       if (!isGone) this.#repeat(packetId, delivery)
-      if (this.#link === undefined) return
+      if (this.#link === undefined) break
     }
     if (done > 0) this.#again.splice(0, done)
+    this.#isRepeating = false
   }
 
   #repeat(packetId: number, delivery: Delivery): void {
@@ -281,6 +295,10 @@ export class Outgoing {
     if (delivery.recorded < 0) delivery.recorded = this.#record('qos2-sent', packetId, delivery.offset)
     const go = () => {
       if (this.#link !== link || this.#inflight.get(packetId) !== delivery || delivery.phase !== 'leaving') return
+      if (delivery.message !== undefined && isExpired(delivery.message, this.#host.now())) {
+        this.#giveUp(delivery, 'expired')
+        return this.#finish(packetId, delivery)
+      }
       delivery.phase = 'sent'
       this.#deliver(packetId, delivery, false)
     }

@@ -1,4 +1,5 @@
 import type { Instant, Subject } from '#base'
+import type { Message } from './message.ts'
 import type { SessionChange, StoredWill } from './session-change.ts'
 import type { Session } from './session.ts'
 
@@ -10,6 +11,16 @@ export type BrokerPorts = {
   /** `filter` as the client sent it, with any `$share/group/`. */
   maySubscribe(subject: Subject, filter: string): boolean
   mayPublish(subject: Subject, topic: string): boolean
+}
+
+/** Whether a subject may not have a message, asked once for each topic. */
+export function refusing(subject: Subject, ports: BrokerPorts): (message: Message) => boolean {
+  const verdicts = new Map<string, boolean>()
+  return ({ topic }) => {
+    const isRefused = verdicts.get(topic) ?? !ports.mayReceive(subject, topic)
+    verdicts.set(topic, isRefused)
+    return isRefused
+  }
 }
 
 /** Why a message for a session was given up. Each is counted; the policy of the house allows it. */
