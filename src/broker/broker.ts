@@ -58,7 +58,7 @@ export class Broker {
         if (shared !== undefined) this.#settled.addShared(shared, offset)
         if (session.isStored) this.#settled.add(session, offset)
       },
-      lost: (session) => void this.#drops.add(session),
+      lost: (session) => this.#drops.add(session),
     }
     this.#tree = new SubscriptionTree((session, topic) => ports.mayReceive(session.subject, topic))
     this.retained = new RetainedMessages(config.retained, () => ports.now())
