@@ -92,7 +92,7 @@ export function collectorsOf(ports: GuardPorts, sessions: SessionLog, trips: Rou
       methods: ['registry', 'credential-digests'],
       collect: async () => {
         sessions.look(ports.connections())
-        const registry = await readRegistry(ports.devices(), (device) => sessions.last(device), clock.now())
+        const registry = await readRegistry(ports.devices(), sessions, clock.now())
         const credentials = compareCredentials(await credentialsOf(ports), (material) => ports.digest(material))
         return [
           { method: 'registry', subject: hub, observed: registry },

@@ -126,6 +126,8 @@ export type Observations = {
     readonly mismatched: Examples
     readonly pinnedWithoutExpiry: Examples
     readonly neverConnected: Examples
+    /** Identities that are no devices, let in by a webhook on grounds that only it knows: passwords perhaps. */
+    readonly byWebhook: Examples
   }
   'credential-digests': {
     readonly compared: number

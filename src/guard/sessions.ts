@@ -28,7 +28,7 @@ export class SessionLog {
   readonly #clock: Clock
   readonly #since: Instant
   readonly #hours = new Map<number, Map<string, number>>()
-  readonly #last = new Map<string, LastSession>()
+  readonly #last = new Map<DeviceId, LastSession>()
   readonly #turns = new Map<string, Turn[]>()
   readonly #peers = new Map<string, Instant>()
   readonly #concurrent = new Map<string, ConcurrentUse>()
@@ -77,6 +77,11 @@ export class SessionLog {
   /** How the device last proved itself; undefined when it has not connected while we looked. */
   last(device: DeviceId): LastSession | undefined {
     return this.#last.get(device)
+  }
+
+  /** Identities that a webhook let in when they last connected. */
+  *byWebhook(): Iterable<DeviceId> {
+    for (const [device, { type }] of this.#last) if (type === 'custom') yield device
   }
 
   /** The last 24 hours, as evidence. */

@@ -17,7 +17,7 @@ import { temporaryDirectory } from '../../test/throwaway-pki.ts'
 
 const mayCheck = systemGrant('check.run', 'hub')
 
-type Change = (ports: GuardPorts, rooms: Rooms) => Partial<GuardPorts>
+type Change = (ports: GuardPorts, rooms: Rooms) => Partial<GuardPorts> | Promise<Partial<GuardPorts>>
 
 /** Opens the real rooms and the guard as the program wires it, breaks what `change` breaks, and gives the report of one run by control. */
 async function check(change: Change = () => ({}), only?: readonly string[]) {
@@ -49,7 +49,7 @@ async function check(change: Change = () => ({}), only?: readonly string[]) {
         heardOnce()
       }),
   }
-  const wired = { ...real, synthetic, ...change({ ...real, synthetic }, rooms) }
+  const wired = { ...real, synthetic, ...(await change({ ...real, synthetic }, rooms)) }
   const guard = scope.use(await openGuard({ ...guardDefaults, firstRunMs: 3_600_000, policy: strictPolicy }, wired, signal))
   scope.defer(rooms.gateway.onFact((fact) => guard.observe(fact)))
   await heard
@@ -77,6 +77,22 @@ test('a fresh hub passes its own checks, measured on the running system, within 
   assert.equal(of('TW-OBS-03').capped, true, 'the default alert route is the log, and it says so')
   const text = JSON.stringify(reportJson(report))
   assert.doesNotMatch(text, /PRIVATE KEY/)
+})
+
+test('the checks go on under an applied policy that leaves devices nothing: their rights are a document that cannot be replaced', async () => {
+  const text = `apiVersion: mqttbroker.thingwall/v1
+kind: BrokerAuthorization
+metadata: {name: hub-devices}
+spec: {authorizationPolicies: {rules: []}}
+`
+  const { of } = await check(async (_, { policies }) => {
+    const applied = await policies.apply(systemGrant('policy.write', 'policies'), { apply: text })
+    assert.ok(applied.ok, JSON.stringify(applied))
+    return {}
+  })
+  assert.equal(of('TW-PKI-01').verdict, 'pass', of('TW-PKI-01').reason)
+  assert.match(of('TW-PKI-01').reason, /refused on 4 of 4 tries/, 'refused for being revoked, after being let in')
+  assert.equal(of('TW-OBS-03').verdict, 'pass', of('TW-OBS-03').reason)
 })
 
 test('break-it: an undeclared listener in the process of the hub fails TW-CON-01', async () => {

@@ -120,12 +120,13 @@ test('break-it: a key device, a foreign subject and an endless pinned certificat
     device('new'),
     device('off', byAuthority, false),
   ]
-  const seen = await readRegistry(devices, (one) => last.get(one), now)
+  const seen = await readRegistry(devices, { last: (one) => last.get(one), byWebhook: () => [device('alice').id] }, now)
   assert.equal(seen.devices, 6)
   assert.deepEqual(seen.symmetric.examples, ['key'])
   assert.deepEqual(seen.mismatched.examples, ['foreign', 'changed'])
   assert.deepEqual(seen.pinnedWithoutExpiry.examples, ['endless'])
   assert.deepEqual(seen.neverConnected.examples, ['new'])
+  assert.deepEqual(seen.byWebhook.examples, ['alice'])
 })
 
 const digest = (material: Uint8Array) => createHmac('sha256', 'key of a test').update(material).digest('hex')

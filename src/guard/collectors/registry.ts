@@ -1,6 +1,6 @@
 import { type Observations, examplesOf } from '../evidence.ts'
 import type { DeviceState } from '../ports.ts'
-import type { LastSession } from '../sessions.ts'
+import type { SessionLog } from '../sessions.ts'
 import { knownKeys } from './known-keys.ts'
 
 // RFC 5280 section 4.1.2.5: 99991231235959Z says that a certificate has no well-defined end. Fifty years come to the same.
@@ -9,7 +9,7 @@ const endlessMs = 50 * 365.25 * 24 * 60 * 60_000
 /** What the registry and the last sessions say about how devices prove themselves. */
 export async function readRegistry(
   devices: AsyncIterable<DeviceState> | Iterable<DeviceState>,
-  last: (device: DeviceState['id']) => LastSession | undefined,
+  sessions: Pick<SessionLog, 'last' | 'byWebhook'>,
   now: number,
 ): Promise<Observations['registry']> {
   const symmetric: string[] = []
@@ -20,7 +20,7 @@ export async function readRegistry(
   for await (const { id, enabled, authentication } of devices) {
     if (!enabled) continue
     count++
-    const session = last(id)
+    const session = sessions.last(id)
     if (authentication.type === 'symmetricKey') symmetric.push(id)
     if (session === undefined) {
       neverConnected.push(id)
@@ -40,6 +40,7 @@ export async function readRegistry(
     mismatched: examplesOf(mismatched),
     pinnedWithoutExpiry: examplesOf(pinnedWithoutExpiry),
     neverConnected: examplesOf(neverConnected),
+    byWebhook: examplesOf([...sessions.byWebhook()]),
   }
 }
 

@@ -89,6 +89,15 @@ for (const [id, method, change, verdict, reason] of [
     assert.match(said.reason, reason)
   })
 
+test('TW-ATH-02 claims nothing about who is let in by a webhook, even while no device is registered', () => {
+  for (const change of [{ byWebhook: one }, { byWebhook: one, devices: 0 }]) {
+    const said = changed('TW-ATH-02', 'registry', change)
+    assert.equal(said.verdict, 'unknown', said.reason)
+    assert.match(said.reason, /1 other clients were let in by a webhook, on grounds that only it knows/)
+  }
+  assert.equal(changed('TW-ATH-02', 'registry', { devices: 0 }).verdict, 'na')
+})
+
 for (const [id, method, change, reason] of [
   ['TW-PKI-03', 'served-certificate', { lastDrillAt: null }, /practised/],
   ['TW-ATH-02', 'registry', { neverConnected: one }, /have not connected yet/],

@@ -1,5 +1,5 @@
 import { type Control, type Ruling, conclude, fullPass, unseen } from '../control.ts'
-import { type EvidenceOf, evidenceBy } from '../evidence.ts'
+import { type EvidenceOf, type Examples, evidenceBy } from '../evidence.ts'
 
 /** Every device proves itself with a certificate that is bound to its name. */
 export const twAth02: Control = {
@@ -15,7 +15,7 @@ export const twAth02: Control = {
   judge(evidence) {
     const registries = evidenceBy('registry', evidence)
     const seen = registries[0]?.observed
-    if (registries.length === 1 && seen?.devices === 0)
+    if (registries.length === 1 && seen?.devices === 0 && seen.byWebhook.count === 0)
       return { verdict: 'na', reason: 'No device is registered.', findings: [], capped: false }
     return conclude(
       registries.flatMap(judgeRegistry),
@@ -26,12 +26,13 @@ export const twAth02: Control = {
 
 function judgeRegistry(entry: EvidenceOf<'registry'>): Ruling[] {
   if (entry.problem !== null) return [unseen(entry)]
-  const { devices, symmetric, mismatched, pinnedWithoutExpiry, neverConnected } = entry.observed
+  const { devices, symmetric, mismatched, pinnedWithoutExpiry, neverConnected, byWebhook } = entry.observed
   const rulings: Ruling[] = []
-  const each = (verdict: Ruling['verdict'], rule: string, found: { count: number; examples: readonly string[] }, what: string) => {
+  const ofDevices = `of ${devices} devices`
+  const each = (verdict: Ruling['verdict'], rule: string, found: Examples, what: string, of = ofDevices) => {
     if (found.count === 0) return
     const names = `${found.examples.slice(0, 3).join(', ')}${found.count > 3 ? ', ...' : ''}`
-    const reason = `${found.count} of ${devices} devices ${what}: ${names}.`
+    const reason = `${found.count} ${of} ${what}: ${names}.`
     rulings.push({
       verdict,
       rule,
@@ -45,7 +46,8 @@ function judgeRegistry(entry: EvidenceOf<'registry'>): Ruling[] {
   each('fail', 'symmetric-key', symmetric, 'authenticate with a shared key')
   each('fail', 'unbound', mismatched, 'showed a certificate that is not bound to their name')
   each('fail', 'pinned-without-expiry', pinnedWithoutExpiry, 'hold a pinned certificate without an end')
+  each('unknown', 'by-webhook', byWebhook, 'let in by a webhook, on grounds that only it knows', 'other clients were')
   // A device that never connected has not shown how it authenticates: unknown alone, a capped pass among devices that have.
-  each(neverConnected.count >= devices ? 'unknown' : 'pass', 'never-connected', neverConnected, 'have not connected yet')
+  each(devices > 0 && neverConnected.count >= devices ? 'unknown' : 'pass', 'never-connected', neverConnected, 'have not connected yet')
   return rulings.length > 0 ? rulings : [fullPass('x509', 'all devices use certificates', entry)]
 }
