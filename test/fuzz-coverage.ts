@@ -4,7 +4,7 @@ import { type Profiler, Session } from 'node:inspector'
  * V8's own counters of which source ran, of files whose address has `part` in it. V8 reports nested ranges and leaves out those that ran
  * as often as what is around them, so the ranges of two runs cannot be compared; painted onto the source's characters, they can.
  */
-export class Coverage {
+export class Coverage implements Disposable {
   readonly #session = new Session()
   readonly #part: string
   /** For every script and character: bit 1 reached once, bit 2 twice or more, bit 3 four times or more, and so on. */
@@ -15,6 +15,12 @@ export class Coverage {
     this.#session.connect()
     this.#session.post('Profiler.enable')
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
+  }
+
+  /** Counting costs time and memory, and a second search would pay for the first. */
+  [Symbol.dispose](): void {
+    this.#session.post('Profiler.stopPreciseCoverage')
+    this.#session.disconnect()
   }
 
   /** How many characters of source have been reached. */
