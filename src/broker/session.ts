@@ -1,7 +1,7 @@
 import type { DeviceId, Instant, Subject } from '#base'
 import type { Delivery } from './delivery.ts'
 import type { Link } from './link.ts'
-import type { Message } from './message.ts'
+import { type Message, isExpired } from './message.ts'
 import { Outgoing, type OutgoingHost } from './outgoing.ts'
 import type { DropReason } from './ports.ts'
 import type { QueueBudget } from './queue-budget.ts'
@@ -105,7 +105,8 @@ export class Session implements OutgoingHost {
       return this.outgoing.send(message, qos, retain, identifiers, shared)
     }
     if (this.#link === undefined) return
-    if (!this.#link.writable) this.dropped('too-slow')
+    if (isExpired(message, this.now())) this.dropped('expired')
+    else if (!this.#link.writable) this.dropped('too-slow')
     else if (!this.#link.deliver(message, 0, 0, retain, false, identifiers)) this.dropped('too-large')
   }
 

@@ -82,6 +82,8 @@ export class Desk {
    */
   policyChanged(): PolicyEffect & { readonly closed: number } {
     let closed = 0
+    // The will of who is cut off may go out in the middle of this.
+    this.ports.broker.forgetRoutes()
     for (const connection of this.live()) if (!connection.judgeAgain()) closed++
     return { ...this.ports.broker.policyChanged(), closed }
   }
