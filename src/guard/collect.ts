@@ -3,7 +3,7 @@ import { certificateFacts } from './certificate-facts.ts'
 import { collectCanary } from './collectors/canary.io.ts'
 import { collectDrill } from './collectors/drill.io.ts'
 import { collectExposure } from './collectors/exposure.io.ts'
-import { takeInventory } from './collectors/inventory.ts'
+import { certificatesInUse, takeInventory } from './collectors/inventory.ts'
 import { collectPlaintext } from './collectors/plaintext.io.ts'
 import { type Credential, compareCredentials, readRegistry } from './collectors/registry.ts'
 import { collectServed } from './collectors/served.io.ts'
@@ -49,10 +49,11 @@ export function collectorsOf(ports: GuardPorts, sessions: SessionLog, trips: Rou
           await ports.serverCertificate(),
           signal,
         )
-        const seen = new Map(
-          served.map((certificate) => [certificateFacts(certificate).fingerprintSha256, certificateFacts(certificate).subject]),
-        )
-        for (const session of ports.connections()) if (session.auth.thumbprint) seen.set(session.auth.thumbprint, session.device)
+        const shown = served.map((certificate) => certificateFacts(certificate))
+        const seen = new Map([
+          ...shown.map(({ fingerprintSha256, subject }) => [fingerprintSha256, subject] as const),
+          ...certificatesInUse(ports.connections()),
+        ])
         const sources = {
           issuers: await ports.issuers(),
           certificates: ports.certificates(),

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { type DeviceId, instant, parseDeviceId, systemRandom } from '#base'
 import { day, now } from '../fixtures/fixture.ts'
 import type { DeviceCredential, DeviceState, IssuedCertificate } from '../ports.ts'
-import { takeInventory } from './inventory.ts'
+import { certificatesInUse, takeInventory } from './inventory.ts'
 import { knownKeys } from './known-keys.ts'
 import { compareCredentials, readRegistry } from './registry.ts'
 import { selfSigned } from './self-signed.ts'
@@ -93,6 +93,17 @@ test('a certificate in use that neither the log nor the registry knows is a stra
     seen,
   )
   assert.deepEqual(found.strangers.examples, ['intruder'])
+})
+
+test('certificates of other authorities that an operator trusts are no strangers; those of devices are looked at', () => {
+  const session = (name: string, thumbprint: string | null) => ({ device: device(name).id, auth: { type: 'x509', thumbprint } })
+  const inUse = certificatesInUse([
+    session('pump-1', 'ab'),
+    session('x509:smart-lock', 'cd'),
+    session('sat:system:x', null),
+    session('b', ''),
+  ])
+  assert.deepEqual([...inUse], [['ab', 'pump-1']])
 })
 
 test('active certificates under a revoked issuer are named', async () => {

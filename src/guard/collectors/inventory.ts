@@ -3,10 +3,22 @@ import type { Instant } from '#base'
 import { certificateFacts } from '../certificate-facts.ts'
 import { weakness } from '../controls/tw-con-04.ts'
 import { type Observations, examplesOf } from '../evidence.ts'
-import type { DeviceState, IssuedCertificate, IssuerState } from '../ports.ts'
+import type { DeviceState, IssuedCertificate, IssuerState, SessionState } from '../ports.ts'
 
 const dayMs = 24 * 60 * 60_000
 const longestLifeMs = 397 * dayMs
+
+// Identities of other authentication methods; no device can be registered under such a name.
+const ofOthers = /^(x509|sat|custom):/
+
+/**
+ * Fingerprints of the certificates that devices use now, with their names. Certificates of authorities that an operator trusts besides (method
+ * X509) are left out: neither our log nor our registry is to know them.
+ */
+export function certificatesInUse(sessions: Iterable<Pick<SessionState, 'device' | 'auth'>>): ReadonlyMap<string, string> {
+  const devices = [...sessions].filter(({ device }) => !ofOthers.test(device))
+  return new Map(devices.flatMap(({ device, auth: { thumbprint } }) => (thumbprint ? [[thumbprint, device] as const] : [])))
+}
 
 /** What the inventory is made of. `seen` are SHA-256 fingerprints met in sessions and at listeners, each with a name to show. */
 export type InventorySources = {
