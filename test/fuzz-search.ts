@@ -23,8 +23,11 @@ export type Search = {
   readonly lateMiB: number
 }
 
+/** How long to search. By runs it is the same on a busy machine. */
+export type Length = { readonly seconds: number } | { readonly runs: number }
+
 /**
- * Breeds inputs from `corpus` for `seconds`, keeping those that reach new code in files whose address has `part` in it.
+ * Breeds inputs from `corpus` for so `long`, keeping those that reach new code in files whose address has `part` in it.
  * `keep` is called with each input that is kept. Rejects with {@link FuzzFailure}, and with an error when memory grew; an input that does
  * not come to an end is printed, and ends the process.
  */
@@ -32,7 +35,7 @@ export async function search(
   target: Target,
   corpus: readonly Buffer[],
   part: string,
-  seconds: number,
+  long: Length,
   seed: number,
   keep: (input: Buffer) => void,
 ): Promise<Search> {
@@ -48,8 +51,8 @@ export async function search(
   coverage.foundNew()
   const pick = () => pool[random.integer(pool.length)] ?? Buffer.alloc(0)
   const began = performance.now()
-  const end = began + seconds * 1000
   let runs = 0
+  const done = (): number => ('runs' in long ? runs / long.runs : (performance.now() - began) / (long.seconds * 1000))
   let kept = 0
   let early: number | undefined
   const consider = async (input: Buffer): Promise<void> => {
@@ -59,7 +62,7 @@ export async function search(
     keep(input)
     kept += 1
   }
-  while (performance.now() < end) {
+  while (done() < 1) {
     const batch = Array.from({ length: batchSize }, () => {
       // Newer inputs are picked more often: they are where the frontier is.
       const parent = random.integer(3) === 0 ? (pool[pool.length - 1 - random.integer(Math.min(pool.length, 8) || 1)] ?? pick()) : pick()
@@ -71,7 +74,7 @@ export async function search(
     if (coverage.glimpsedNew() || random.integer(16) === 0) for (const input of batch) await consider(input)
     // Targets that wait for promises alone never let the loop turn, and what waits for a turn would heap up.
     await setImmediate()
-    if (early === undefined && performance.now() > began + seconds * 250) early = await heldBytes(pool)
+    if (early === undefined && done() > 0.25) early = await heldBytes(pool)
   }
   const late = await heldBytes(pool)
   if (early !== undefined && late - early > growthBytes)

@@ -148,7 +148,7 @@ async function searchFile(path: string, seconds: number, seed: number, save: boo
   const made: unknown = 'seeds' in loaded && typeof loaded.seeds === 'function' ? await loaded.seeds() : []
   const given = Array.isArray(made) ? made.filter((one): one is Buffer => Buffer.isBuffer(one)) : []
   const corpus = [...readCorpus(corpusFolder), ...given]
-  const { runs, reached, kept, earlyMiB, lateMiB } = await search(loaded.target, corpus, `/${dirname(path)}/`, seconds, seed, keep)
+  const { runs, reached, kept, earlyMiB, lateMiB } = await search(loaded.target, corpus, `/${dirname(path)}/`, { seconds }, seed, keep)
   if ('close' in loaded && typeof loaded.close === 'function') await loaded.close()
   console.log(`  ${runs} runs, ${reached} characters of source reached, ${kept} inputs reached something new`)
   console.log(`  memory ${earlyMiB.toFixed(1)} MiB after a quarter of the time, ${lateMiB.toFixed(1)} MiB at the end`)
