@@ -48,7 +48,7 @@ test('what was appended while a flush ran is told with the next flush, in order'
   assert.deepEqual(told, [1, 2, 3, 4, 5])
 })
 
-test('a flush behind another waits for company while every turn brings some, a millisecond at most, and never for nobody', async () => {
+test('on a busy loop a flush behind another waits for company while every turn brings some, a millisecond at most, and never for nobody', async () => {
   const clock = new FakeClock()
   const disk = new MemoryDisk()
   await using journal = await openOn(disk, { clock })
@@ -57,7 +57,7 @@ test('a flush behind another waits for company while every turn brings some, a m
   /** Ends a flush behind which something waits already. */
   const flushWithCompany = async () => {
     const goOn = disk.stallSyncs(0)
-    say(journal, 'first')
+    for (let i = 0; i < 16; i++) say(journal, 'first')
     await turns(5)
     say(journal, 'meanwhile')
     const { flushes } = journal.state()

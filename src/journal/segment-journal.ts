@@ -12,8 +12,9 @@ import { type JournalPorts, Writer } from './writer.ts'
 
 /*
  * Theory of operation.
- * Records gather in memory; at the end of the event-loop turn all of them go to disk as one flush, and while it runs the next ones gather. A flush that
- * follows another goes on gathering for as long as every turn brings more, a millisecond at most: each flush has its price, however little is in it.
+ * Records gather in memory; at the end of the event-loop turn all of them go to disk as one flush, and while it runs the next ones gather. On a
+ * busy loop a flush that follows another goes on gathering for as long as every turn brings more, a millisecond at most: each flush has its price,
+ * however little is in it.
  * Nobody is told before the flush is durable. When the disk says no, the journal is `full` or `failing`: sources are paused, the same flush is tried again
  * on a new segment, for as long as it takes, and when it succeeds everything goes on as if it had been slow.
  */
@@ -31,6 +32,8 @@ const firstRetryMs = 50
 const soonMs = 20
 /** Longest that a flush waits for company behind another one. */
 const gatherMs = 1
+/** A flush of fewer records shows a loop that waits for the disk more than for itself: then the next one starts at once. */
+const busyRecords = 16
 /** What is worth a flush without company. */
 const worthwhileBytes = 64 * 1024
 const maxRetryMs = 1_000
@@ -271,13 +274,15 @@ class SegmentJournal implements Journal {
     return this.#running
   }
 
-  /** Flushes until little waits. A next flush of some size is under way before anyone is told of this one: the disk works while PUBACKs are written. */
+  /** Flushes until nothing waits, or little on a busy loop. Else the next flush is under way before anyone is told of this one: the disk works while PUBACKs are written. */
   async #flushAll(): Promise<void> {
     let batches = this.#take()
     let written = this.#put(batches)
     while (await written) {
+      const before = this.#durableEnd
       this.#settle(batches)
-      const goesOn = this.#urgentEnd > this.#durableEnd && this.#pending.bytes >= worthwhileBytes && !this.#closing
+      const gathers = this.#durableEnd - before >= busyRecords && this.#pending.bytes < worthwhileBytes
+      const goesOn = this.#urgentEnd > this.#durableEnd && !gathers && !this.#closing
       if (goesOn) {
         batches = this.#take()
         written = this.#put(batches)
