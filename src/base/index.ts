@@ -2,6 +2,7 @@ export { type CancelTimer, type Clock, type Instant, instant, isoTime, plus } fr
 export { type Action, type Actor, type Grant, actions } from './grant.ts'
 export { type DeviceId, maxDeviceIdLength, parseDeviceId } from './ids.ts'
 export { limits } from './limits.ts'
+export { ownBytes, ownText } from './own-bytes.ts'
 export { type Random, uuid } from './random.ts'
 export { type Brand, Fault, type Refusal, type Result, fail, never, ok, refuse } from './result.ts'
 export { Secret } from './secret.ts'

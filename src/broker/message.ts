@@ -1,4 +1,4 @@
-import type { Instant, Subject } from '#base'
+import { type Instant, type Subject, ownBytes } from '#base'
 import type { Properties } from '#wire/mqtt'
 
 /** A publication on its way to subscribers. */
@@ -25,18 +25,24 @@ const kept = new WeakMap<Message, Message>()
 let latest: { readonly message: Message; readonly copy: Message } | undefined
 
 /**
- * The same message with a payload of its own. A slice would keep the whole receive buffer alive for as long as the message waits
+ * The same message with bytes of its own. A slice would keep the whole receive buffer alive for as long as the message waits
  * in a queue. Called again for the same message it gives the same copy, so fan-out to many queues costs one.
  */
 export function keep(message: Message): Message {
   if (latest?.message === message) return latest.copy
   const known = kept.get(message)
   if (known !== undefined) return known
-  const copy = { ...message, payload: Buffer.from(message.payload) }
+  const copy = { ...message, payload: ownBytes(message.payload), properties: ownProperties(message.properties) }
   kept.set(message, copy)
   kept.set(copy, copy)
   latest = { message, copy }
   return copy
+}
+
+/** The same properties, none of their bytes a slice of what was received. */
+export function ownProperties(properties: Properties | undefined): Properties | undefined {
+  const { correlationData } = properties ?? {}
+  return correlationData === undefined ? properties : { ...properties, correlationData: ownBytes(correlationData) }
 }
 
 /** What a waiting message counts for against byte limits. */

@@ -1,4 +1,4 @@
-import { type DeviceId, type Result, instant, maxDeviceIdLength, ok, refuse } from '#base'
+import { type DeviceId, type Result, instant, maxDeviceIdLength, ok, ownBytes, refuse } from '#base'
 import { type Json, parseJson } from '#wire/json'
 import { decodePropertyBytes, encodePropertyBytes, parseTopicFilter, parseTopicName } from '#wire/mqtt'
 import type { SessionState, StoredDelivery, StoredInflight, StoredSubscription, StoredWill } from './session-change.ts'
@@ -140,17 +140,17 @@ export type WillJson = {
 export function willFromJson(json: WillJson): StoredWill | undefined {
   const { topic, retain, delaySeconds } = json
   const qos = json.qos === 0 ? 0 : json.qos === 1 ? 1 : json.qos === 2 ? 2 : undefined
-  const bytes = Buffer.from(json.properties, 'base64')
+  const bytes = ownBytes(Buffer.from(json.properties, 'base64'))
   const properties = bytes.length === 0 ? undefined : decodePropertyBytes(bytes)
   if (qos === undefined || !parseTopicName(topic).ok || countOf(delaySeconds) === undefined) return undefined
   return {
     topic,
-    payload: Buffer.from(json.payload, 'base64'),
+    payload: ownBytes(Buffer.from(json.payload, 'base64')),
     qos,
     retain,
     properties,
     delaySeconds,
-    stamp: Buffer.from(json.stamp, 'base64'),
+    stamp: ownBytes(Buffer.from(json.stamp, 'base64')),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type DeviceId, type Instant, type Subject, plus } from '#base'
+import { type DeviceId, type Instant, type Subject, ownBytes, plus } from '#base'
 import type { Message } from '#broker'
 import { type Journal, type Offset, type TelemetryFact, decodeRecord } from '#journal'
 import { type Properties, decodePropertyBytes } from '#wire/mqtt'
@@ -22,10 +22,10 @@ export function messageFrom(fact: TelemetryFact, offset: Offset, publisher: Subj
   const { topic, qos, retain, connection, body, properties } = fact
   return {
     topic,
-    payload: Buffer.from(body),
+    payload: ownBytes(body),
     qos,
     retain,
-    properties: decodePropertyBytes(Buffer.from(properties)),
+    properties: decodePropertyBytes(ownBytes(properties)),
     publisher,
     from: connection,
     offset,

@@ -1,4 +1,5 @@
 import type { BoundPolicy } from '#access'
+import { ownText } from '#base'
 import { parseTelemetryTopic } from '#wire/azure'
 
 /** What was decided about a topic that this connection publishes to; asked once, then a lookup. */
@@ -41,7 +42,7 @@ export class TopicVerdicts {
   #decide(topic: string): TopicVerdict {
     const verdict = {
       topic,
-      bytes: Buffer.from(topic),
+      bytes: ownText(topic),
       rule: this.#policy.publish(topic),
       telemetry: parseTelemetryTopic(topic) !== undefined,
     }

@@ -1,4 +1,5 @@
-import type { StoredWill } from '#broker'
+import { ownBytes } from '#base'
+import { type StoredWill, ownProperties } from '#broker'
 import type { Will } from '#wire/mqtt'
 
 const mark = 'iothub-MessageType=Will'
@@ -15,10 +16,10 @@ export function storedWill(will: Will, stamp: Buffer): StoredWill {
   const { willDelayInterval, ...properties } = will.properties ?? {}
   return {
     topic,
-    payload: Buffer.from(payload),
+    payload: ownBytes(payload),
     qos,
     retain,
-    properties: Object.keys(properties).length === 0 ? undefined : properties,
+    properties: Object.keys(properties).length === 0 ? undefined : ownProperties(properties),
     delaySeconds: willDelayInterval ?? 0,
     stamp,
   }

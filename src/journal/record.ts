@@ -1,4 +1,4 @@
-import { type Instant, type Result, instant, ok, refuse } from '#base'
+import { type Instant, type Result, instant, ok, ownBytes, refuse } from '#base'
 import { type Fact, type FactKind, type JsonFact, type Stamp, type TelemetryFact, factShapes } from './facts.ts'
 import { isTelemetry, receivedNumber, recordPrefixBytes, recordVersion, telemetryNumber } from './peek.ts'
 
@@ -59,7 +59,7 @@ export function encodeStamp(stamp: Stamp): Buffer {
   }
   const whole = Buffer.concat(parts)
   if (whole.length > 0xffff) throw new Error('bug: the stamp is too long')
-  return whole
+  return ownBytes(whole)
 }
 
 /** The flags byte of a telemetry record: QoS in bits 0-1, retain 4, dup 8, MQTT protocol level (4 or 5) in the high half. */

@@ -1,3 +1,4 @@
+import { ownBytes } from '#base'
 import { decodeUtf8 } from './cursor.ts'
 import { type Malformed, badTopicName, malformed } from './malformed.ts'
 import { topicNameFault } from './topic.ts'
@@ -45,7 +46,7 @@ export class TopicCache {
       this.#slots.push(undefined)
       this.#candidates.push(undefined)
     }
-    if (this.#candidates[index] === text) this.#slots[index] = { bytes: Buffer.from(bytes.subarray(start, end)), text }
+    if (this.#candidates[index] === text) this.#slots[index] = { bytes: ownBytes(bytes.subarray(start, end)), text }
     this.#candidates[index] = text
   }
 }
