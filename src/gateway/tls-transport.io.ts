@@ -4,7 +4,7 @@ import type { Peer } from './handshake-refusal.ts'
 import type { TlsFacts, Transport } from './transport.ts'
 
 /** What a peer that does not close its side may cost us after we have said goodbye. */
-export const lingerMs = 2_000
+const lingerMs = 2_000
 // Far beyond any honest chain; the bound is against a loop.
 const maxChain = 8
 
@@ -36,12 +36,13 @@ export abstract class TlsTransport implements Transport {
 
   end(): void {
     this.goodbye()
-    this.socket.setTimeout(lingerMs, () => this.socket.destroy())
+    destroyLater(this.socket)
   }
 
   cut(): void {
     this.goodbye()
     this.socket.destroySoon()
+    destroyLater(this.socket)
   }
 
   certificates(): readonly Buffer[] {
@@ -55,6 +56,16 @@ export abstract class TlsTransport implements Transport {
   authenticated(): void {
     this.#admit()
   }
+}
+
+/**
+ * Destroys a socket on which goodbye was said and whose peer does not close its side. By the clock and not after silence: a peer that goes
+ * on sending, or reads a byte now and then, would keep it for ever, and nobody counts it any more.
+ */
+export function destroyLater(socket: TLSSocket): void {
+  if (socket.destroyed) return
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** The chain that the peer sent, DER, leaf first. Node links each certificate to its issuer; a root is its own. */

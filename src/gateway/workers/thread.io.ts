@@ -3,7 +3,7 @@ import { type Server, type TLSSocket, createServer } from 'node:tls'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import type { Peer } from '../handshake-refusal.ts'
 import { handshakeRefusal } from '../handshake-words.ts'
-import { certificateChain, lingerMs, peerOf, tlsFacts } from '../tls-transport.io.ts'
+import { certificateChain, destroyLater, peerOf, tlsFacts } from '../tls-transport.io.ts'
 import { ChannelEnd } from './channel.ts'
 import { type FromWorker, type ToWorker, type WorkerStart, fromWorker, toWorker } from './frames.ts'
 
@@ -142,10 +142,11 @@ function run({ memory, settings }: WorkerStart): void {
         return void socket.write(bytes, entry.wrote)
       case toWorker.end:
         socket.end()
-        return void socket.setTimeout(lingerMs, () => socket.destroy())
+        return destroyLater(socket)
       case toWorker.cut:
         socket.end()
-        return socket.destroySoon()
+        socket.destroySoon()
+        return destroyLater(socket)
       case toWorker.destroy:
         return void socket.destroy()
       case toWorker.pause:
