@@ -152,6 +152,7 @@ export class Debts {
     // It left at once, if it was to.
     if (to.get(session)?.qos === 0) return void (owed.must = false)
     const isWith2 = sent !== undefined && to.get(session)?.qos === 2
+    this.#alsoLeft(owed, session)
     to.delete(session)
     if (group === undefined || isWith2) return this.#forget(owed)
     // It may have been by another that the session got it, which is not handed on.
@@ -168,7 +169,7 @@ export class Debts {
   #done(owed: Owed, session: ModelSession): void {
     this.#forget(owed)
     owed.to = new Map([[session, owed.to.get(session) ?? this.#bug()]])
-    if (owed.could.size > 1) this.#delivered.push(owed)
+    if (owed.group !== undefined) this.#delivered.push(owed)
   }
 
   /**
@@ -199,6 +200,15 @@ export class Debts {
       return taken
     }
     return undefined
+  }
+
+  /** What a session got of a message by several shared subscriptions looks the same: what it leaves may be what it seemed to have got. */
+  #alsoLeft(owed: Owed, session: ModelSession): void {
+    const others = this.#delivered.filter((one) => one.message === owed.message && one.to.has(session))
+    for (const { message, group = '' } of others) {
+      const to = new Map(this.#members(group, message).filter(([one]) => one !== session))
+      if (to.size > 0) this.#owed.push({ message, group, to, could: new Map(), must: false, sent: undefined, notTurnOf: undefined })
+    }
   }
 
   #forget(owed: Owed): void {
