@@ -47,61 +47,93 @@ const figures: Record<string, Figures> = {}
 const about: Record<string, object> = {}
 const busy = loadavg()[0] ?? 0
 if (busy > 0.5) say(`This machine is busy (load ${busy.toFixed(1)}); figures will be worse than they could be.`)
+
+type Job = { readonly round: number; readonly name: keyof typeof starters; readonly suite: keyof typeof suites }
+
+/** What carries a budget comes first, so that a run that is cut short has it. */
+function plan(): readonly Job[] {
+  const jobs: Job[] = []
+  const add = (round: number, names: readonly Job['name'][], which: (suite: Job['suite']) => boolean) => {
+    for (const name of names) for (const suite of chosen.filter(which)) jobs.push({ round, name, suite })
+  }
+  const main = wanted.filter((name) => !firstRoundOnly.has(name))
+  for (let round = 1; round <= Number(values.rounds); round++) add(round, main, (suite) => !suites[suite].once)
+  add(1, main, (suite) => suites[suite].once)
+  add(
+    1,
+    wanted.filter((name) => firstRoundOnly.has(name)),
+    () => true,
+  )
+  return jobs
+}
+
+async function run({ name, suite }: Job): Promise<void> {
+  const all = (figures[name] ??= {})
+  const peer = await starters[name](place)
+  about[name] = { version: peer.version, durable: peer.durable }
+  // What a server does once after its start (our first run of all checks, for one) is not what it does all day.
+  await new Promise((resolve) => setTimeout(resolve, settleMs))
+  try {
+    await suites[suite].run(place, peer, options, (what, value) => {
+      if (value !== undefined) (all[what] ??= []).push(value)
+    })
+  } finally {
+    await peer.stop()
+  }
+}
+
+function keep(): Readonly<Record<string, Readonly<Record<string, number>>>> {
+  const medians = Object.fromEntries(
+    Object.entries(figures).map(([name, all]) => [
+      name,
+      Object.fromEntries(Object.entries(all).map(([what, some]) => [what, median(some)])),
+    ]),
+  )
+  keepResult(values.out, {
+    measuredAt,
+    commit: execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim(),
+    machine: {
+      cpu: cpus()[0]?.model,
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      kernel: release(),
+      node: process.version,
+      loadBefore: busy,
+    },
+    load: {
+      payloadBytes: 128,
+      tls: '1.3, mutual, P-256',
+      seconds: Number(values.seconds),
+      rounds: Number(values.rounds),
+      many: options.many,
+    },
+    about,
+    medians,
+    all: figures,
+  })
+  return medians
+}
+
+const measuredAt = new Date().toISOString()
+let isCutShort = false
+process.once('SIGINT', () => {
+  isCutShort = true
+  say('Ending after this suite; what was measured is kept.')
+})
 try {
   if (!wanted.includes('thingwall')) await (await startHub(place)).stop() // the others use its certificates
-  for (let at = 1; at <= Number(values.rounds); at++) {
-    for (const name of wanted) {
-      if (at > 1 && firstRoundOnly.has(name)) continue
-      for (const suite of chosen) {
-        // Suites that measure once would only take longer.
-        if (at > 1 && suites[suite].once) continue
-        say(`round ${at} of ${values.rounds}: ${name}, ${suite}`)
-        const all = (figures[name] ??= {})
-        try {
-          const peer = await starters[name](place)
-          about[name] = { version: peer.version, durable: peer.durable }
-          // What a server does once after its start (our first run of all checks, for one) is not what it does all day.
-          await new Promise((resolve) => setTimeout(resolve, settleMs))
-          try {
-            await suites[suite].run(place, peer, options, (what, value) => {
-              if (value !== undefined) (all[what] ??= []).push(value)
-            })
-          } finally {
-            await peer.stop()
-          }
-        } catch (error) {
-          // A peer that cannot do a job is part of the result, and no reason to lose the rest.
-          say(`    ${name} could not: ${error instanceof Error ? error.message.slice(-400) : String(error)}`)
-        }
-      }
+  for (const job of plan()) {
+    if (isCutShort) break
+    say(`round ${job.round} of ${values.rounds}: ${job.name}, ${job.suite}`)
+    try {
+      await run(job)
+    } catch (error) {
+      // A peer that cannot do a job is part of the result, and no reason to lose the rest.
+      say(`    ${job.name} could not: ${error instanceof Error ? error.message.slice(-400) : String(error)}`)
     }
+    keep()
   }
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }
-
-const medians = Object.fromEntries(
-  Object.entries(figures).map(([name, all]) => [name, Object.fromEntries(Object.entries(all).map(([what, some]) => [what, median(some)]))]),
-)
-printTable(`median of ${values.rounds}`, medians)
-keepResult(values.out, {
-  commit: execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim(),
-  machine: {
-    cpu: cpus()[0]?.model,
-    cores: cpus().length,
-    memoryBytes: totalmem(),
-    kernel: release(),
-    node: process.version,
-    loadBefore: busy,
-  },
-  load: {
-    payloadBytes: 128,
-    tls: '1.3, mutual, P-256',
-    seconds: Number(values.seconds),
-    rounds: Number(values.rounds),
-    many: options.many,
-  },
-  about,
-  medians,
-  all: figures,
-})
+printTable(`median of ${values.rounds}`, keep())

@@ -28,11 +28,12 @@ export function printTable(title: string, medians: Medians): void {
   }
 }
 
-/** Writes the result as JSON to `out`, or to bench/results under the date and the commit. */
-export function keepResult(out: string | undefined, result: { readonly commit: string; readonly [name: string]: unknown }): void {
-  const measuredAt = new Date().toISOString()
-  const file = out ?? join(import.meta.dirname, 'results', `${measuredAt.slice(0, 10)}-${result.commit.slice(0, 8)}.json`)
+/** Writes the result as JSON to `out`, or to bench/results under the date and the commit. Called again it replaces what it wrote. */
+export function keepResult(
+  out: string | undefined,
+  result: { readonly measuredAt: string; readonly commit: string; readonly [name: string]: unknown },
+): void {
+  const file = out ?? join(import.meta.dirname, 'results', `${result.measuredAt.slice(0, 10)}-${result.commit.slice(0, 8)}.json`)
   mkdirSync(join(file, '..'), { recursive: true })
-  writeFileSync(file, `${JSON.stringify({ measuredAt, ...result }, null, 2)}\n`)
-  process.stdout.write(`\nkept in ${file}\n`)
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
 }
