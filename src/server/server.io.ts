@@ -82,7 +82,6 @@ export async function openServer(
       signal,
     ),
   )
-  door.answerWith(control.handle)
   const hubFile: HubFile = {
     pid: process.pid,
     version,
@@ -95,6 +94,8 @@ export async function openServer(
   }
   await writeRuntimeFiles(config.dataDirectory, hubFile, rooms)
   scope.defer(() => removeRuntimeFiles(config.dataDirectory))
+  // Only now: who asks whether the hub is ready may go on to read these files.
+  door.answerWith(control.handle)
   const link = await rooms.operators.issueLink(systemGrant('operator.sign-in', 'operator:owner'))
   const sockets = listeners().map(({ host, port, protocol, reason }) => ({ address: `${urlHost(host)}:${port}`, protocol, reason }))
   rooms.journal.append(
