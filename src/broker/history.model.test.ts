@@ -4,6 +4,7 @@ import type { Subject } from '#base'
 import { matches } from '#wire/mqtt'
 import { FakeDoor, FakeLink, message, newBroker, open, subjectOf, subscribe } from '../../test/broker-scene.ts'
 import { FakeClock } from '../../test/fake-clock.ts'
+import { SeededRandom } from '../../test/seeded-random.ts'
 import type { Session } from './index.ts'
 
 /*
@@ -30,19 +31,10 @@ type Client = {
   expected: string[]
 }
 
-/** Numbers below `bound`, the same for a seed. */
-function dice(seed: number): (bound: number) => number {
-  let state = seed >>> 0
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound
-  }
-}
-
 function runHistory(seed: number): void {
-  const roll = dice(seed)
+  // Neighbouring seeds would begin alike.
+  const random = new SeededRandom(Math.imul(seed, 0x9e3779b1))
+  const roll = (bound: number) => random.integer(bound)
   const pick = <T>(list: readonly T[]): T => {
     const one = list[roll(list.length)]
     assert.ok(one !== undefined)
