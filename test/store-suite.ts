@@ -4,9 +4,9 @@ import type { Migration, Store } from '#store'
 
 /** The tables that the suite needs; every backend understands this SQL. */
 export const suiteMigrations: readonly Migration[] = [
-  { name: 'things', sql: 'CREATE TABLE thing (id TEXT PRIMARY KEY, owner TEXT, size BIGINT, weight DOUBLE PRECISION)' },
+  { name: 'suite/things', sql: 'CREATE TABLE thing (id TEXT PRIMARY KEY, owner TEXT, size BIGINT, weight DOUBLE PRECISION)' },
   {
-    name: 'parts',
+    name: 'suite/parts',
     sql: 'CREATE TABLE part (id TEXT PRIMARY KEY, thing TEXT NOT NULL REFERENCES thing (id)); CREATE TABLE label (id TEXT PRIMARY KEY, thing TEXT REFERENCES thing (id) DEFERRABLE INITIALLY DEFERRED); CREATE TABLE scrap (id TEXT PRIMARY KEY, bytes BLOB)',
   },
 ]

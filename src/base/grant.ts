@@ -9,6 +9,22 @@ export const actions = [
   'certificate.issue',
   'session.close',
   'telemetry.read',
+  'twin.read',
+  'twin.write',
+  'method.invoke',
+  'c2d.send',
+  'c2d.feedback',
+  'c2d.purge',
+  'file.notifications',
+  'job.read',
+  'job.write',
+  'configuration.read',
+  'configuration.write',
+  'route.read',
+  'route.write',
+  'service.read',
+  'service.write',
+  'device.act',
   'policy.read',
   'policy.write',
   'check.run',
@@ -24,7 +40,7 @@ export type Action = (typeof actions)[number]
 export type Actor = {
   readonly kind: 'operator' | 'service' | 'system'
   readonly id: string
-  readonly via: 'session' | 'local-credential' | 'internal'
+  readonly via: 'session' | 'local-credential' | 'internal' | 'bearer' | 'shared-access-policy'
 }
 
 /**

@@ -1,6 +1,6 @@
 export { type CancelTimer, type Clock, type Instant, instant, isoTime, plus } from './clock.ts'
 export { type Action, type Actor, type Grant, actions } from './grant.ts'
-export { type DeviceId, maxDeviceIdLength, parseDeviceId } from './ids.ts'
+export { type DeviceId, type ModuleId, identityOf, identityParts, maxDeviceIdLength, parseDeviceId, parseModuleId } from './ids.ts'
 export { limits } from './limits.ts'
 export { ownBytes, ownText } from './own-bytes.ts'
 export { type Random, uuid } from './random.ts'

@@ -8,7 +8,8 @@ import type { Migration } from './store.ts'
 /**
  * Brings the schema of `database` up to `migrations`: each is applied once, in order, in a transaction of its own that also records it.
  * Before anything is applied to a file that already holds a schema, a copy is written beside it (`<file>.before-<name>`) and proven by
- * opening it. Migrations that a newer release has applied after ours are left in peace: releases expand before they contract.
+ * opening it. Steps are compared room by room. Those that a newer release has applied after ours are left in peace: releases expand before they
+ * contract.
  * Throws the Fault `store/migrations-disagree` when the recorded history is not the one we know, `store/backup-failed` when the copy is bad.
  */
 export function migrate(database: SqliteFile, config: { file: string; key: Secret; migrations: readonly Migration[] }, clock: Clock): void {
@@ -16,16 +17,20 @@ export function migrate(database: SqliteFile, config: { file: string; key: Secre
     'CREATE TABLE IF NOT EXISTS migration (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, applied INTEGER NOT NULL)',
   )
   const applied = database.all('SELECT name, digest FROM migration ORDER BY position', [])
-  for (const [position, row] of applied.entries()) {
-    const ours = config.migrations[position]
-    if (ours === undefined) break
-    if (row['name'] !== ours.name || row['digest'] !== digest(ours))
+  const seen = new Map<string, number>()
+  for (const row of applied) {
+    const room = roomOf(String(row['name']))
+    const place = seen.get(room) ?? 0
+    seen.set(room, place + 1)
+    const ours = config.migrations.filter(({ name }) => roomOf(name) === room)[place]
+    if (ours !== undefined && (row['name'] !== ours.name || row['digest'] !== digest(ours)))
       throw new Fault(
         'store/migrations-disagree',
-        `Step ${position + 1} of the schema of ${config.file} is "${String(row['name'])}", and this release has another "${ours.name}" there. Run the release that wrote this data directory.`,
+        `The schema of ${config.file} has the step "${String(row['name'])}" where this release has another "${ours.name}". Run the release that wrote this data directory.`,
       )
   }
-  const missing = config.migrations.slice(applied.length)
+  const names = new Set(applied.map((row) => row['name']))
+  const missing = config.migrations.filter(({ name }) => !names.has(name))
   const first = missing[0]
   if (first === undefined) return
   if (applied.length > 0) backUp(database, config.file, first.name, config.key)
@@ -69,6 +74,11 @@ function backUp(database: SqliteFile, file: string, before: string, key: Secret)
       error,
     )
   }
+}
+
+/** Each room has a history of its own, so that it can go on without asking where the others stand: `hub/003-modules` is one of `hub`. */
+function roomOf(name: string): string {
+  return name.split('/', 1)[0] ?? name
 }
 
 function digest(step: Migration): string {

@@ -109,10 +109,10 @@ inPlace('migrations run once, in order, and are recorded; before the second rele
   await using two = await open(file)
   assert.deepEqual(
     (await two.query('SELECT name FROM migration ORDER BY position')).map((row) => row['name']),
-    ['things', 'parts'],
+    ['suite/things', 'suite/parts'],
   )
   await two.commit([insert('new')])
-  await using copy = await open(`${file}.before-parts`, { migrations: first })
+  await using copy = await open(`${file}.before-suite_parts`, { migrations: first })
   assert.deepEqual(
     (await copy.query('SELECT id FROM thing')).map((row) => row['id']),
     ['old'],
@@ -121,7 +121,7 @@ inPlace('migrations run once, in order, and are recorded; before the second rele
 
 inPlace('a migration that fails changes nothing, and the next try succeeds', async ({ file }) => {
   await (await open(file, { migrations: suiteMigrations.slice(0, 1) }))[Symbol.asyncDispose]()
-  const broken = { name: 'broken', sql: 'CREATE TABLE half (id TEXT); INSERT INTO nowhere VALUES (1)' }
+  const broken = { name: 'suite/broken', sql: 'CREATE TABLE half (id TEXT); INSERT INTO nowhere VALUES (1)' }
   await assert.rejects(open(file, { migrations: [...suiteMigrations.slice(0, 1), broken] }))
   await using store = await open(file)
   const tables = await store.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'half'")
@@ -130,9 +130,9 @@ inPlace('a migration that fails changes nothing, and the next try succeeds', asy
 
 inPlace('when the copy cannot be made the schema stays as it is', async ({ file }) => {
   await (await open(file, { migrations: suiteMigrations.slice(0, 1) }))[Symbol.asyncDispose]()
-  mkdirSync(`${file}.before-parts`)
+  mkdirSync(`${file}.before-suite_parts`)
   await assert.rejects(open(file), { code: 'store/backup-failed' })
-  rmSync(`${file}.before-parts`, { recursive: true })
+  rmSync(`${file}.before-suite_parts`, { recursive: true })
   await using store = await open(file)
   assert.equal((await store.query('SELECT * FROM migration')).length, 2)
 })
@@ -141,10 +141,20 @@ inPlace('a history that is not ours is refused, a longer one is left in peace', 
   await (await open(file))[Symbol.asyncDispose]()
   const changed = suiteMigrations.map((step, i) => (i === 0 ? { ...step, sql: `${step.sql} ` } : step))
   await assert.rejects(open(file, { migrations: changed }), { code: 'store/migrations-disagree' })
-  const renamed = suiteMigrations.map((step, i) => (i === 1 ? { ...step, name: 'other' } : step))
+  const renamed = suiteMigrations.map((step, i) => (i === 1 ? { ...step, name: 'suite/other' } : step))
   await assert.rejects(open(file, { migrations: renamed }), { code: 'store/migrations-disagree' })
   await using older = await open(file, { migrations: suiteMigrations.slice(0, 1) })
   assert.equal((await older.commit([insert('a')])).ok, true)
+})
+
+inPlace('each room goes on by itself: a step may come before those of other rooms', async ({ file }) => {
+  const other = { name: 'other/001', sql: 'CREATE TABLE other (id TEXT)' }
+  await (await open(file, { migrations: [...suiteMigrations.slice(0, 1), other] }))[Symbol.asyncDispose]()
+  await using store = await open(file, { migrations: [...suiteMigrations, other] })
+  assert.deepEqual(
+    (await store.query('SELECT name FROM migration ORDER BY position')).map((row) => row['name']),
+    ['suite/things', 'other/001', 'suite/parts'],
+  )
 })
 
 inPlace('kill -9 loses no acknowledged commit', async ({ file }) => {

@@ -27,7 +27,7 @@ export interface Store extends AsyncDisposable {
 }
 
 /**
- * One step of the schema, SQL text of one or more statements. The name is its identity: once released, neither name nor text nor place in
- * the list may change. Steps expand first and contract a release later, so that the previous release runs on the new schema.
+ * One step of the schema, SQL text of one or more statements. The name (`room/step`) is its identity: once released, neither name nor text
+ * nor place among the steps of its room may change. Steps expand first and contract a release later, so that the previous release runs on the new schema.
  */
 export type Migration = { readonly name: string; readonly sql: string }

@@ -1,0 +1,63 @@
+import type { DeviceId, Grant, Result } from '#base'
+import type { Offset } from '#journal'
+import type { Json } from '#wire/json'
+
+/** A JSON object of a twin: tags, or the properties of a section without `$metadata` and `$version`. */
+export type TwinObject = { readonly [key: string]: Json }
+
+/** Desired or reported properties, with what IoT Hub says about each (`$metadata`) and the section's version, from 1. */
+export type TwinSection = { readonly properties: TwinObject; readonly metadata: TwinObject; readonly version: number }
+
+/** The twin of a device or a module. `version` counts every change; `etag` is the base64 of a counter (azure-wire 2.10). */
+export type Twin = {
+  readonly identity: DeviceId
+  readonly generationId: string
+  readonly modelId: string
+  readonly tags: TwinObject
+  readonly desired: TwinSection
+  readonly reported: TwinSection
+  readonly version: number
+  readonly etag: string
+  /** What automatic device management did to it: configuration id -> status. */
+  readonly configurations: { readonly [id: string]: { readonly status: 'Targeted' | 'Applied' } }
+}
+
+/** What a service may change. A patch is a JSON merge patch (null deletes); a replacement puts whole sections in place. */
+export type TwinPatch = { readonly tags?: TwinObject | undefined; readonly desired?: TwinObject | undefined }
+
+/** Who changed the desired properties, where that is no person: a job or a configuration, by id. */
+export type TwinCause = { readonly kind: 'job' | 'configuration'; readonly id: string }
+
+/** Desired properties have changed and are durable. `body` is what the device is told: the patch (nulls for what went), or all after a replacement. */
+export type DesiredChange = { readonly identity: DeviceId; readonly version: number; readonly body: TwinObject }
+
+/** One change of a twin out of the journal, newest first. */
+export type TwinChange = {
+  readonly offset: Offset
+  readonly time: number
+  readonly actor: string
+  readonly part: 'reported' | 'service'
+  readonly patch: { readonly tags?: Json; readonly desired?: Json; readonly reported?: Json }
+  readonly isReplacement: boolean
+  readonly version: number
+}
+
+/** The twins of this hub. Everything that resolves is durable. Refusals: `hub/twin-*`, `hub/etag-differs`, `hub/device-not-found`. */
+export interface Twins {
+  /** The twin of a registered identity; undefined where nobody is registered. */
+  get(identity: DeviceId): Promise<Twin | undefined>
+  /** A device's own report: a JSON merge patch. Refuses `hub/twin-version-differs` when `ifVersion` is not the section's. */
+  patchReported(identity: DeviceId, patch: Json, ifVersion?: number): Promise<Result<{ readonly version: number }>>
+  /** Merges into tags and desired properties. `etag` undefined: whatever it is now. */
+  patch(grant: Grant<'twin.write'>, identity: DeviceId, patch: TwinPatch, etag?: string, cause?: TwinCause): Promise<Result<Twin>>
+  /** Replaces tags and desired properties, those that are given; reported stay. */
+  replace(grant: Grant<'twin.write'>, identity: DeviceId, whole: TwinPatch, etag?: string): Promise<Result<Twin>>
+  /** Told of every change of desired properties, once it is durable, in order for each twin. Returns how to stop listening. */
+  onDesired(listener: (change: DesiredChange) => void): () => void
+  /** The model that a connecting client says it has (plug and play); kept when it is not the one that is known. */
+  announceModel(identity: DeviceId, modelId: string): void
+  /** Changes of one twin, newest first, from before an offset. */
+  history(grant: Grant<'twin.read'>, identity: DeviceId, limit: number, before?: Offset): Promise<readonly TwinChange[]>
+  /** Resolves when the rows hold every change that was durable at the call: for queries. */
+  flushed(): Promise<void>
+}
