@@ -1,6 +1,6 @@
 /**
  * A long mix of everything on one hub: clients connect, subscribe, publish at every QoS, keep sessions, leave politely or not, and come back.
- * Samples the hub's memory and prints its slope over the second half of the time.
+ * Samples what the hub holds, resident and after forced collections, and prints both slopes over the second half of the time.
  *
  *   node --conditions=source bench/soak.ts --minutes 30 [--clients 300] [--out FILE]
  */
@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { parseArgs } from 'node:util'
 import { type MqttPacket, type ProtocolVersion, FrameReader, encode } from '#wire/mqtt'
+import { watchLiveMemory } from './live-memory.ts'
 import { type Place, cpuSeconds, residentBytes, startHub } from './peers.ts'
 
 const { values } = parseArgs({
@@ -24,6 +25,7 @@ const minutes = Number(values.minutes)
 const clients = Number(values.clients)
 const messagesPerSecond = Number(values.rate)
 const sampleMs = 5_000
+const samplesPerCollection = 6
 const directory = mkdtempSync(join(tmpdir(), 'thingwall-soak-'))
 const place: Place = { directory, certs: join(directory, 'certs'), clients }
 const hub = await startHub(place)
@@ -120,30 +122,38 @@ async function client(index: number): Promise<void> {
   }
 }
 
-type Sample = { readonly seconds: number; readonly rssBytes: number }
+type Sample = { readonly seconds: number; readonly bytes: number }
 
 /** Least squares: bytes an hour, with the standard error of the slope. */
 function slope(samples: readonly Sample[]): { readonly bytesPerHour: number; readonly standardError: number } {
   const n = samples.length
   const meanX = samples.reduce((sum, { seconds }) => sum + seconds, 0) / n
-  const meanY = samples.reduce((sum, { rssBytes }) => sum + rssBytes, 0) / n
+  const meanY = samples.reduce((sum, { bytes }) => sum + bytes, 0) / n
   const xx = samples.reduce((sum, { seconds }) => sum + (seconds - meanX) ** 2, 0)
-  const xy = samples.reduce((sum, { seconds, rssBytes }) => sum + (seconds - meanX) * (rssBytes - meanY), 0)
+  const xy = samples.reduce((sum, { seconds, bytes }) => sum + (seconds - meanX) * (bytes - meanY), 0)
   const perSecond = xy / xx
-  const residual = samples.reduce((sum, { seconds, rssBytes }) => sum + (rssBytes - meanY - perSecond * (seconds - meanX)) ** 2, 0)
+  const residual = samples.reduce((sum, { seconds, bytes }) => sum + (bytes - meanY - perSecond * (seconds - meanX)) ** 2, 0)
   return { bytesPerHour: Math.round(perSecond * 3600), standardError: Math.round(Math.sqrt(residual / (n - 2) / xx) * 3600) }
 }
 
 const samples: Sample[] = []
+const live: (Sample & { readonly heapBytes: number })[] = []
 const started = performance.now()
+const measure = await watchLiveMemory(hub.pid)
 const all = Promise.all(Array.from({ length: clients }, (_, index) => client(index)))
 const sampler = setInterval(() => {
-  samples.push({ seconds: (performance.now() - started) / 1000, rssBytes: residentBytes(hub.pid) })
-  const last = samples.at(-1)
-  if (samples.length % 12 === 0 && last !== undefined)
-    process.stderr.write(
-      `${Math.round(last.seconds)} s: ${Math.round(last.rssBytes / 1e6)} MB, ${counts.connects} connects, ${counts.published} publishes\n`,
-    )
+  const seconds = (performance.now() - started) / 1000
+  samples.push({ seconds, bytes: residentBytes(hub.pid) })
+  if (samples.length % samplesPerCollection !== 0) return
+  measure()
+    .then(({ heapBytes, externalBytes }) => {
+      live.push({ seconds, bytes: heapBytes + externalBytes, heapBytes })
+      const [resident, held] = [samples.at(-1)?.bytes ?? 0, heapBytes + externalBytes]
+      process.stderr.write(
+        `${Math.round(seconds)} s: ${Math.round(resident / 1e6)} MB resident, ${(held / 1e6).toFixed(1)} MB held, ${counts.connects} connects, ${counts.published} publishes\n`,
+      )
+    })
+    .catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
 }, sampleMs)
 await all
 clearInterval(sampler)
@@ -153,13 +163,15 @@ const result = {
   clients,
   counts,
   serverCpuSeconds: cpuSeconds(hub.pid),
-  firstBytes: samples[0]?.rssBytes,
-  lastBytes: samples.at(-1)?.rssBytes,
-  secondHalf: slope(samples.slice(Math.floor(samples.length / 2))),
+  firstBytes: samples[0]?.bytes,
+  lastBytes: samples.at(-1)?.bytes,
+  residentSecondHalf: slope(samples.slice(Math.floor(samples.length / 2))),
+  heldSecondHalf: slope(live.slice(Math.floor(live.length / 2))),
   samples,
+  live,
 }
 await hub.stop()
 rmSync(directory, { recursive: true, force: true })
 if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`)
-process.stdout.write(`${JSON.stringify({ ...result, samples: samples.length })}\n`)
+process.stdout.write(`${JSON.stringify({ ...result, samples: samples.length, live: live.length })}\n`)
 process.exit(0)
