@@ -21,8 +21,8 @@ export async function watchLiveMemory(pid: number): Promise<() => Promise<LiveMe
   const socket = new WebSocket(url, { perMessageDeflate: false })
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
   const waiting = new Map<number, (result: { result?: { value: string } }) => void>()
-  socket.on('message', (data) => {
-    const { id, result }: { id: number; result: { result?: { value: string } } } = JSON.parse(String(data))
+  socket.on('message', (data: Buffer) => {
+    const { id, result }: { id: number; result: { result?: { value: string } } } = JSON.parse(data.toString('utf8'))
     waiting.get(id)?.(result)
     waiting.delete(id)
   })
