@@ -15,25 +15,31 @@ export type Principal = {
   readonly mode: 'azure' | 'mqtt'
   readonly authentication: {
     readonly type: AuthenticationType
-    readonly scope: 'device'
+    /** Whether a device or one of its modules was proven. */
+    readonly scope: 'device' | 'module'
     /** `certificateAuthority`, `selfSigned`, `sas`: a registered device. The others: a method of a BrokerAuthentication document. */
     readonly method: 'certificateAuthority' | 'selfSigned' | 'sas' | 'X509' | 'ServiceAccountToken' | 'Custom'
     /** SHA-256 of the leaf, 64 lower-case hex characters; empty where no certificate proved the identity. */
     readonly thumbprint: string
     /** Serial number of a leaf that we issued, lower-case hex. */
     readonly serial: string | undefined
+    /** The shared access policy that signed for the device, where none of its own keys did. */
+    readonly policy?: string | undefined
   }
   /** When the credential ends; the connection is closed then, without DISCONNECT (edge.md 1.9). Undefined: it does not end. */
   readonly expiresAt: Instant | undefined
   /** The user name as sent, for the record. */
   readonly userName: string | undefined
+  /** The model that the client said it has (`model-id`, azure-wire 2.1), as sent; not checked against anything. */
+  readonly modelId?: string | undefined
 }
 
 /** The value of IoT Hub's `iothub-connection-auth-method`: a JSON text. */
 export function authenticationMethodJson(principal: Principal): string {
+  const { scope, type, policy } = principal.authentication
   return JSON.stringify({
-    scope: principal.authentication.scope,
-    type: principal.authentication.type,
+    scope: policy === undefined ? scope : 'hub',
+    type,
     issuer: 'iothub',
     acceptingIpFilterRule: null,
   })

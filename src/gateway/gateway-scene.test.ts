@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type BoundPolicy, type Principal, type Reauthenticate, compilePolicies, hubDevicesDocument } from '#access'
+import { type BoundPolicy, type Principal, type Reauthenticate, compilePolicies, hubDevicesDocument, noServices } from '#access'
 import { type DeviceId, type Subject, fail, ok, parseDeviceId } from '#base'
 import { Broker } from '#broker'
 import { openBus } from '#bus'
@@ -106,6 +106,7 @@ export function gateway(more: { readonly limits?: Partial<ListenerLimits>; reado
         : ok(proof.of(id(name), clientId))
     },
     reauthenticate: more.reauthenticate,
+    services: noServices,
     policyOf: (subject) => policyOf(subject),
     serverTls: () => ({ key: '', cert: '', clientCa: '' }),
     onServerTls: () => {},

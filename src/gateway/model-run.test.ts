@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type PolicySet, type Principal, compilePolicies } from '#access'
+import { type PolicySet, type Principal, compilePolicies, noServices } from '#access'
 import { instant, ok, plus } from '#base'
 import { Broker } from '#broker'
 import { openBus } from '#bus'
@@ -86,6 +86,7 @@ export class ModelRun {
       random: new SeededRandom(7),
       bus: openBus(clock),
       authenticate: () => ok(this.#principal()),
+      services: noServices,
       policyOf: (subject) => policyOf().bind(subject),
       serverTls: () => ({ key: '', cert: '', clientCa: '' }),
       onServerTls: () => {},

@@ -1,4 +1,4 @@
-import type { Authenticate, BoundPolicy, Reauthenticate } from '#access'
+import type { Authenticate, AuthenticateDevice, BoundPolicy, Reauthenticate, Services } from '#access'
 import type { Broker } from '#broker'
 import type { Bus } from '#bus'
 import type { Clock, DeviceId, Random, Subject } from '#base'
@@ -18,6 +18,10 @@ export type GatewayPorts = {
   readonly authenticate: Authenticate
   /** Proves an identity again on a live connection; without it nobody can. */
   readonly reauthenticate?: Reauthenticate | undefined
+  /** Proves a device or module that asks by HTTPS or AMQP; without it nobody can. */
+  readonly authenticateDevice?: AuthenticateDevice | undefined
+  /** Proves back ends. */
+  readonly services: Services
   /** What the subject may do by the policy of now. Asked again for the same object it costs a lookup. */
   policyOf(subject: Subject): BoundPolicy
   /** Which policy that is, for the record of a denial. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import {
   type Authentication,
   hubChecksDocument,
+  noServices,
   openOperators,
   openPolicies,
   policyMigrations,
@@ -190,6 +191,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     bus,
     authenticate: authentication.authenticate,
     reauthenticate: authentication.reauthenticate,
+    services: noServices,
     policyOf: (subject: Subject) => policies.policyOf(subject),
     policyVersion: () => policies.current.version,
     serverTls: () => {

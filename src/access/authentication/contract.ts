@@ -1,4 +1,4 @@
-import type { Refusal, Result } from '#base'
+import type { DeviceId, Refusal, Result } from '#base'
 import type { Credentials, Refused } from '../authenticate.ts'
 import type { Principal } from '../principal.ts'
 
@@ -16,3 +16,20 @@ export type Reauthenticated =
 
 /** Proves an identity again, on a live connection. `method` is the Authentication Method of the AUTH packet; `data` is copied at once. */
 export type Reauthenticate = (principal: Principal, method: string, data: Buffer) => Promise<Reauthenticated>
+
+/** Who a request or a link says it is from, where there is no CONNECT: HTTPS, and AMQP by SASL PLAIN, put-token or a certificate. */
+export type DeviceClaim = {
+  /** The device of the path or address, or `{device}/{module}`. */
+  readonly identity: DeviceId
+  /** The whole shared access signature, as it was sent; undefined where a certificate is to prove it. */
+  readonly token: string | undefined
+  /** The chain that the client sent, DER, leaf first; empty without a certificate. */
+  readonly certificates: readonly Buffer[]
+  /** Where the peer is. */
+  readonly address: string
+  /** The host that was asked for, as sent; undefined where the protocol did not say. */
+  readonly host: string | undefined
+}
+
+/** Proves a registered device or module where there is no CONNECT. At once, and as {@link Authenticate} would. A verified token is remembered while it lives. */
+export type AuthenticateDevice = (claim: DeviceClaim) => Result<Principal, Refused>
