@@ -1,5 +1,6 @@
 import type { Instant } from '#base'
 import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
+import { twinFactShapes } from './twin-facts.ts'
 
 /** How a message was authenticated, and how it came: what every telemetry record of one connection shares. */
 export type Stamp = {
@@ -131,6 +132,7 @@ export const factShapes = {
     {},
   ),
   'hub-started': object({ version: text, listeners: list(text) }, {}),
+  ...twinFactShapes,
 } as const
 
 type JsonFacts = { readonly [K in keyof typeof factShapes]: { readonly kind: K; readonly time: Instant } & Shaped<(typeof factShapes)[K]> }

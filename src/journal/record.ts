@@ -42,6 +42,9 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   unsubscribed: 16,
   'policy-changed': 40,
   'messages-dropped': 18,
+  'twin-reported': 50,
+  'twin-changed': 51,
+  'model-announced': 52,
 }
 const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
   (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),

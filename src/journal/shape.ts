@@ -56,6 +56,30 @@ export const texts: Shape<Readonly<Record<string, string>>> = (input) => {
   return Object.fromEntries(entries)
 }
 
+/** An object whose every member has the shape, whatever its name. */
+export function words<T>(shape: Shape<T>): Shape<Readonly<Record<string, T>>> {
+  return (input) => {
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) return undefined
+    const entries: [string, T][] = []
+    for (const [name, given] of Object.entries(input)) {
+      const value = shape(given)
+      if (value === undefined) return undefined
+      entries.push([name, value])
+    }
+    return Object.fromEntries(entries)
+  }
+}
+
+/** A JSON value, as `JSON.parse` gives it. */
+export type TreeValue = null | boolean | number | string | readonly TreeValue[] | Tree
+
+/** A JSON object of any members. */
+export type Tree = { readonly [key: string]: TreeValue }
+
+/** Any object of what is known to be JSON: only for what has been bounded before it was written. */
+export const tree: Shape<Tree> = (input) =>
+  typeof input === 'object' && input !== null && !Array.isArray(input) ? (input as Tree) : undefined // JSON.parse gives nothing else
+
 /** An object with every field of `required` and perhaps those of `optional`. Fields that it does not know are left out: a later release may write more. */
 export function object<R extends Fields, O extends Fields>(required: R, optional: O): Shape<Known<R, O>> {
   return (input) => {
