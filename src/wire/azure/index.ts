@@ -1,3 +1,4 @@
+export { type AzureError, type AzureErrorName, azureError, azureErrorNamed, azureErrorRows } from './error-codes.ts'
 export { type PropertyBag, type SystemProperty, decodePropertyBag, encodePropertyBag } from './property-bag.ts'
 export { type SharedAccessSignature, parseSharedAccessSignature, resourceSegments, signSharedAccess } from './shared-access-signature.ts'
 export { type TelemetryTopic, parseTelemetryTopic, telemetryTopicPrefix } from './topics.ts'
