@@ -1,2 +1,5 @@
 export { type Control, controlServerLimits, openControl } from './control.io.ts'
+export { type AzureService, openAzureService } from './azure/service.ts'
+export type { AzureServicePorts, TransferGrants, TransferJobs } from './azure/ports.ts'
+export { type AzureThrottles, type ThrottleName, defaultAzureThrottles } from './azure/throttles.ts'
 export type { Connection, ControlConfig, ControlPorts, DeviceDoor, DoorCounters, ListenerState } from './ports.ts'

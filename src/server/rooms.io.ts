@@ -22,6 +22,7 @@ import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
 import { type Pki, openPki, pkiMigrations } from '#pki'
 import { type Store, openStore } from '#store'
 import { type Vault, keyDisk, openVault } from '#vault'
+import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
@@ -168,7 +169,7 @@ export async function openRooms(
   )
   scope.defer(saveState)
   const gateway = scope.use(
-    await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, policies, authentication }, signal),
+    await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, policies, hub, authentication }, signal),
   )
   door = gateway
   policies.onChange(() => {
@@ -178,11 +179,11 @@ export async function openRooms(
   return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, gateway }
 }
 
-type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'policies'> &
+type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub'> &
   Pick<World, 'clock' | 'random' | 'log'> & { readonly authentication: Authentication }
 
 async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
-  const { clock, random, log, journal, broker, bus, pki, policies, authentication } = rooms
+  const { clock, random, log, journal, broker, bus, pki, policies, hub, authentication } = rooms
   const ports = {
     clock,
     random,
@@ -192,6 +193,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     authenticate: authentication.authenticate,
     reauthenticate: authentication.reauthenticate,
     services: noServices,
+    http: azureServiceOf({ hub, services: noServices, clock, random, log }).handle,
     policyOf: (subject: Subject) => policies.policyOf(subject),
     policyVersion: () => policies.current.version,
     serverTls: () => {
