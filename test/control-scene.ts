@@ -94,7 +94,7 @@ export async function openControlScene(consoleDirectory?: string) {
   )
   const tell = (fact: JsonFact) => void journal.append(encodeFact(fact))
   const changed: Parameters<typeof openHub>[0]['changed'] = (device, reason) => bus.closeSessions({ device, reason })
-  const hub = await openHub({ store, clock, random, commit: audit.commit, tell, changed }, signal)
+  const hub = scope.use(await openHub({ store, clock, random, journal, commit: audit.commit, tell, changed }, signal))
   const counters = {
     messagesIn: 0,
     messagesOut: 0,

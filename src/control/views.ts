@@ -10,7 +10,17 @@ import type { certificate, closeReceipt, connection, device, endpoint } from './
 
 /** A device as the API shows it. */
 export function deviceView(one: Device): Static<typeof device> {
-  return { ...one, authentication: { ...one.authentication }, createdAt: isoTime(one.createdAt), updatedAt: isoTime(one.updatedAt) }
+  const { id, generationId, etag, status, statusReason } = one
+  return {
+    id,
+    generationId,
+    etag,
+    status,
+    statusReason,
+    authentication: { ...one.authentication },
+    createdAt: isoTime(one.createdAt),
+    updatedAt: isoTime(one.updatedAt),
+  }
 }
 
 /** A connection as the API shows it. */

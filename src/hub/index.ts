@@ -11,7 +11,26 @@ export {
 } from './device.ts'
 export { type CsvDevice, type CsvProblem, parseDeviceCsv } from './device-csv.ts'
 export type { DeviceQuery } from './device-index.ts'
-export { type Hub, openHub } from './hub.ts'
+export { type Hub, type HubPorts, openHub } from './hub.ts'
+export type { Configurations, Files, Jobs, ModuleRegistry } from './hub-parts.ts'
+export type {
+  CloudMessage,
+  CloudToDevice,
+  FeedbackQueue,
+  FeedbackRecord,
+  FeedbackWanted,
+  FileNotification,
+  FileNotificationQueue,
+  LockedContent,
+  LockedMessage,
+  Outcome,
+  QueuedMessage,
+  ServiceQueue,
+} from './cloud-to-device.ts'
+export type { AttachedMethodLink, MethodAnswer, MethodCall, MethodLink, Methods } from './method.ts'
+export type { Presence, PresenceOf } from './presence.ts'
+export type { Queries, QueryPage, QueryRequest } from './query.ts'
+export type { DesiredChange, Twin, TwinCause, TwinChange, TwinObject, TwinPatch, TwinSection, Twins } from './twin.ts'
 export { hubMigrations } from './migrations.ts'
 export type { AuditedCommit, DeviceChange, DeviceChanged, Tell } from './ports.ts'
 export { type Registry, type RegistryPorts, type Updated, reservedPrefix, reservedPrefixes } from './registry.ts'

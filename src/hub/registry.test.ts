@@ -5,6 +5,8 @@ import { auditMigrations, openAudit } from '#audit'
 import { type DeviceId, parseDeviceId } from '#base'
 import type { Store } from '#store'
 import { FakeClock } from '../../test/fake-clock.ts'
+import { openOn } from '../../test/journal-fixture.ts'
+import { MemoryDisk } from '../../test/memory-disk.ts'
 import { openTestStore } from '../../test/open-test-store.ts'
 import { SeededRandom } from '../../test/seeded-random.ts'
 import { type DeviceSpec, parseAuthentication } from './device.ts'
@@ -33,12 +35,14 @@ function signed(text: string, primaryThumbprint: string, secondaryThumbprint: st
 
 async function open(store: Store) {
   const clock = new FakeClock()
+  const journal = await openOn(new MemoryDisk(), { clock })
   const audit = await openAudit({ store, clock }, signal)
   const facts: Parameters<Tell>[0][] = []
   const closed: (readonly [string, DeviceChange])[] = []
   const ports = {
     store,
     clock,
+    journal,
     random: new SeededRandom(1),
     commit: audit.commit,
     tell: (fact: Parameters<Tell>[0]) => void facts.push(fact),
@@ -47,7 +51,8 @@ async function open(store: Store) {
       return { closed: 1, of: 1, elapsedMs: 1, transports: { mqtts: 1 } }
     },
   }
-  return { ...(await openHub(ports, signal)), clock, facts, closed, audit }
+  const { devices } = await openHub(ports, signal)
+  return { devices, clock, facts, closed, audit }
 }
 
 test('devices added are found at once, told, audited, and there again after a restart', async () => {

@@ -6,6 +6,8 @@ import { auditMigrations, openAudit } from '#audit'
 import { type DeviceId, Secret, instant, ok, parseDeviceId, plus, refuse } from '#base'
 import type { Store } from '#store'
 import { FakeClock } from '../../test/fake-clock.ts'
+import { openOn } from '../../test/journal-fixture.ts'
+import { MemoryDisk } from '../../test/memory-disk.ts'
 import { openTestStore } from '../../test/open-test-store.ts'
 import { SeededRandom } from '../../test/seeded-random.ts'
 import { openHub } from './hub.ts'
@@ -40,6 +42,7 @@ async function open(store: Store, allowed: 'off' | 'on' | 'over') {
     {
       store,
       clock,
+      journal: await openOn(new MemoryDisk(), { clock }),
       random: new SeededRandom(allowed.length),
       commit: audit.commit,
       tell: () => {},

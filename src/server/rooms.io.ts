@@ -126,24 +126,28 @@ export async function openRooms(
       ),
     ),
   )
-  const hub = await openHub(
-    {
-      store,
-      clock,
-      random,
-      commit: (grant, what, statements) => audit.commit(grant, what, statements),
-      tell: (fact) => void journal.append(encodeFact(fact)),
-      changed: (device, reason) => closeAllOf(device, reason, bus, authentication),
-      sharedKeys:
-        config.authentication.sasUntil === undefined
-          ? undefined
-          : {
-              allowedUntil: config.authentication.sasUntil,
-              seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
-              unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
-            },
-    },
-    signal,
+  const hub: Hub = scope.use(
+    await openHub(
+      {
+        store,
+        clock,
+        random,
+        journal,
+        commit: (grant, what, statements) => audit.commit(grant, what, statements),
+        tell: (fact) => void journal.append(encodeFact(fact)),
+        changed: (device, reason) => closeAllOf(device, reason, bus, authentication),
+        sharedKeys:
+          config.authentication.sasUntil === undefined
+            ? undefined
+            : {
+                allowedUntil: config.authentication.sasUntil,
+                seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
+                unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
+              },
+        trouble: (what, error) => log.error(what, { error }),
+      },
+      signal,
+    ),
   )
   const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registryPorts(config, pki, hub), clock)))
   let door: Gateway | undefined

@@ -1,0 +1,11 @@
+/** Uploads of devices to a store of files. */
+export type Files = Readonly<Record<never, never>>
+
+/** Jobs over many devices. */
+export type Jobs = Readonly<Record<never, never>>
+
+/** Configurations that are applied to the devices they target. */
+export type Configurations = Readonly<Record<never, never>>
+
+/** Modules of devices. */
+export type ModuleRegistry = Readonly<Record<never, never>>
