@@ -47,8 +47,11 @@ export interface CloudToDevice {
   receive(identity: DeviceId, lockSeconds?: number): Promise<LockedMessage | undefined>
   /** Ends a lock. Refuses `hub/lock-lost`. */
   settle(identity: DeviceId, lockToken: string, outcome: Outcome): Promise<Result<void>>
-  /** Gives a lock back without counting a delivery: the connection ended before the message was looked at. */
-  unlock(identity: DeviceId, lockToken: string): void
+  /**
+   * Gives a lock back at once: the connection ended. A message that was written to the device (`wasWritten`) counts as delivered in vain, as when
+   * its lock times out; one that was not is as it was.
+   */
+  unlock(identity: DeviceId, lockToken: string, wasWritten?: boolean): void
   /** Told when a message for this identity may be ready. Returns how to stop listening. */
   onReady(identity: DeviceId, listener: () => void): () => void
   /** Messages that wait or are locked. */

@@ -1,6 +1,3 @@
-/** Uploads of devices to a store of files. */
-export type Files = Readonly<Record<never, never>>
-
 /** Jobs over many devices. */
 export type Jobs = Readonly<Record<never, never>>
 

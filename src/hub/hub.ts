@@ -1,6 +1,7 @@
 import type { Journal } from '#journal'
 import type { CloudToDevice, FeedbackQueue, FileNotificationQueue } from './cloud-to-device.ts'
-import type { Configurations, Files, Jobs, ModuleRegistry } from './hub-parts.ts'
+import type { Files } from './file.ts'
+import type { Configurations, Jobs, ModuleRegistry } from './hub-parts.ts'
 import type { Methods } from './method.ts'
 import type { Presence } from './presence.ts'
 import type { Queries } from './query.ts'

@@ -12,7 +12,21 @@ export {
 export { type CsvDevice, type CsvProblem, parseDeviceCsv } from './device-csv.ts'
 export type { DeviceQuery } from './device-index.ts'
 export { type Hub, type HubPorts, openHub } from './hub.ts'
-export type { Configurations, Files, Jobs, ModuleRegistry } from './hub-parts.ts'
+export type { Configurations, Jobs, ModuleRegistry } from './hub-parts.ts'
+export {
+  type BlobBytes,
+  type BlobRequest,
+  type BlobState,
+  type FilePage,
+  type FileSettings,
+  type FileTarget,
+  type Files,
+  type StoredFile,
+  type UploadOutcome,
+  type UploadTicket,
+  blobError,
+  blockListBytes,
+} from './file.ts'
 export type {
   CloudMessage,
   CloudToDevice,

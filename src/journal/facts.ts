@@ -1,15 +1,18 @@
 import type { Instant } from '#base'
+import { messageFactShapes } from './message-facts.ts'
 import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
 import { twinFactShapes } from './twin-facts.ts'
 
 /** How a message was authenticated, and how it came: what every telemetry record of one connection shares. */
 export type Stamp = {
+  /** The identity: a device, or `{device}/{module}`. */
   readonly device: string
   /** IoT Hub's `connectionAuthMethod`, JSON text, as authenticated at connect. */
   readonly auth: string
   /** Generation id of the device: differs when a device was deleted and made again under its old name. */
   readonly generation: string
   readonly connection: string
+  /** `mqtts`, `wss`, `https`, `amqps` or `amqp-ws`. */
   readonly transport: string
 }
 
@@ -30,7 +33,7 @@ export type TelemetryFact = Stamp & {
   readonly packetId?: number
 }
 
-const transport = oneOf('mqtts', 'wss')
+const transport = oneOf('mqtts', 'wss', 'https', 'amqps', 'amqp-ws')
 const session = { device: text, clientId: text, connection: text }
 const deviceAct = { device: text, actor: text }
 /** Who held a session, or its client identifier, before; null where there was no connection or no certificate. */
@@ -133,6 +136,7 @@ export const factShapes = {
   ),
   'hub-started': object({ version: text, listeners: list(text) }, {}),
   ...twinFactShapes,
+  ...messageFactShapes,
 } as const
 
 type JsonFacts = { readonly [K in keyof typeof factShapes]: { readonly kind: K; readonly time: Instant } & Shaped<(typeof factShapes)[K]> }

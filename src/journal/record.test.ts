@@ -132,6 +132,23 @@ const facts: readonly JsonFact[] = [
     cause: { kind: 'configuration', id: 'slow' },
   },
   { kind: 'model-announced', time, device: 'pump-1', generation: '638', modelId: 'dtmi:com:example:Pump;1' },
+  { kind: 'c2d-enqueued', time, device: 'a/m', messageId: 'm1', sequenceNumber: 7, actor: 'service:erp', bytes: 12, expiresAt: 1_000 },
+  { kind: 'c2d-completed', time, device: 'a', messageId: null, sequenceNumber: 7, deliveryCount: 2 },
+  { kind: 'c2d-dead-lettered', time, device: 'a', messageId: 'm1', sequenceNumber: 7, deliveryCount: 10, reason: 'delivery-count' },
+  { kind: 'c2d-purged', time, device: 'a', actor: 'operator:ann', count: 3 },
+  {
+    kind: 'method-called',
+    time,
+    device: 'a',
+    actor: 'job:j',
+    method: 'reboot',
+    status: null,
+    code: 'hub/method-timeout',
+    durationMs: 30_000,
+  },
+  { kind: 'file-upload-started', time, device: 'a', correlationId: 'c', blobName: 'a/b.txt' },
+  { kind: 'file-uploaded', time, device: 'a', correlationId: 'c', blobName: 'a/b.txt', bytes: null, succeeded: false },
+  { kind: 'service-messages-dropped', time, queue: 'feedback', reason: 'full', count: 64 },
   { kind: 'hub-started', time, version: '0.1.0', listeners: ['mqtts://127.0.0.1:8883'] },
 ]
 

@@ -45,6 +45,14 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'twin-reported': 50,
   'twin-changed': 51,
   'model-announced': 52,
+  'c2d-enqueued': 60,
+  'c2d-completed': 61,
+  'c2d-dead-lettered': 62,
+  'c2d-purged': 63,
+  'method-called': 64,
+  'file-upload-started': 65,
+  'file-uploaded': 66,
+  'service-messages-dropped': 67,
 }
 const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
   (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),
