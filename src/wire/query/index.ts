@@ -1,0 +1,7 @@
+export { type Bind, compileCondition, isTimePath, mirrored, timeOf } from './compile.ts'
+export { type Dialect, deviceDialect, routeDialect } from './dialect.ts'
+export { queryLimits } from './limits.ts'
+export { parseCondition, parseQuery, samePath } from './parse.ts'
+export { type QueryProblem, printProblem } from './problem.ts'
+export type { AggregateName, Arithmetic, Condition, Expression, Path, Query, Selected, Source } from './syntax.ts'
+export { type Comparison, type QueryValue, type Truth, isList, valueAt } from './value.ts'
