@@ -19,6 +19,7 @@ import { type EndReason, disconnectCode, isBanned } from './end-reason.ts'
 import type { InboundConnection } from './inbound.ts'
 import type { ListenerLimits } from './listener-limits.ts'
 import { type Live, becomes, openLive } from './live.ts'
+import type { Member } from './member.ts'
 import { type NotOpened, type Opening, acceptance, isAnswered, isDenial, judgeConnect, refusalPacket } from './opening.ts'
 import { Outbox, gathered } from './outbox.ts'
 import type { LiveConnection } from './ports.ts'
@@ -41,7 +42,7 @@ import type { Transport } from './transport.ts'
  */
 
 /** See the theory of operation above. */
-export class Connection implements Link, InboundConnection {
+export class Connection implements Link, InboundConnection, Member {
   readonly id: string
   readonly transport: Transport
   /** Monotonic milliseconds of the last bytes, as exact as the desk's tick. */

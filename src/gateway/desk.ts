@@ -3,15 +3,18 @@ import type { PolicyEffect } from '#broker'
 import type { DeviceId } from '#base'
 import { Acknowledgements } from './acknowledgements.ts'
 import { openDoor } from './broker-door.ts'
-import type { Connection } from './connection.ts'
 import { type Counters, newCounters } from './counters.ts'
 import { FactLog } from './fact-log.ts'
 import { LoadWatch } from './load-watch.ts'
+import type { Member } from './member.ts'
 import { type LoadBounds, defaultLoadBounds } from './overload.ts'
 import type { GatewayPorts } from './ports.ts'
 import { PublishRates } from './publish-rates.ts'
 import { Takeovers } from './takeover-facts.ts'
 import { PublishHeads } from './publish-heads.ts'
+
+/** What gathers in a turn and is sent when the turn's work is done. */
+type Flushed = { flush(): void }
 
 /** What all connections of one gateway share. */
 export class Desk {
@@ -26,9 +29,9 @@ export class Desk {
   readonly heads: PublishHeads
   /** Monotonic milliseconds, refreshed a few times a second: exact enough for keep alive and free to read. */
   tick: number
-  readonly #live = new Map<DeviceId, Set<Connection>>()
+  readonly #live = new Map<DeviceId, Set<Member>>()
   #open = 0
-  readonly #due: Connection[] = []
+  readonly #due: Flushed[] = []
 
   constructor(ports: GatewayPorts, bounds: LoadBounds = defaultLoadBounds) {
     this.ports = ports
@@ -47,16 +50,22 @@ export class Desk {
   }
 
   /** Every live connection. */
-  *live(): Iterable<Connection> {
+  *live(): Iterable<Member> {
     for (const connections of this.#live.values()) yield* connections
   }
 
   /** The live connections of one identity. */
-  of(device: DeviceId): ReadonlySet<Connection> {
+  of(device: DeviceId): ReadonlySet<Member> {
     return this.#live.get(device) ?? new Set()
   }
 
-  enter(principal: Principal, connection: Connection): void {
+  /**
+   * A connection has an identity from now on. IoT Hub allows one stateful connection for each, by whichever protocol, so one in its form ends
+   * the others in its form (azure-wire 2.3); plain MQTT clients are told apart by their client identifiers.
+   */
+  enter(principal: Principal, connection: Member): void {
+    if (principal.mode === 'azure')
+      for (const other of this.of(principal.device)) if (other !== connection && other.principal?.mode === 'azure') other.takenOver()
     let connections = this.#live.get(principal.device)
     if (connections === undefined) {
       connections = new Set()
@@ -66,7 +75,8 @@ export class Desk {
     this.#open++
   }
 
-  leave(principal: Principal, connection: Connection): void {
+  /** It is gone. Harmless to call twice. */
+  leave(principal: Principal, connection: Member): void {
     const connections = this.#live.get(principal.device)
     if (connections?.delete(connection) !== true) return
     this.#open--
@@ -89,7 +99,7 @@ export class Desk {
   }
 
   /** Sends what `connection` gathered when this turn's work is done: many deliveries, one write. */
-  flushLater(connection: Connection): void {
+  flushLater(connection: Flushed): void {
     if (this.#due.push(connection) === 1) queueMicrotask(() => this.#flush())
   }
 

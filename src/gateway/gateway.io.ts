@@ -10,6 +10,7 @@ import { Desk } from './desk.ts'
 import { createFront, ignoreError } from './front.io.ts'
 import { refuseHandshake } from './handshake-refusal.ts'
 import { createHttpsServer } from './https-listener.io.ts'
+import type { Member } from './member.ts'
 import { createMqttServer, openMqttWorkers } from './mqtt-listener.io.ts'
 import { type ListenerLimits, defaultListenerLimits } from './listener-limits.ts'
 import { sampleLoad } from './load-sampler.io.ts'
@@ -168,7 +169,7 @@ const lastWordMs = 2_500
 
 /** Tells every client, and cuts those that do not go. The fronts are closed after this and wait for the sockets. */
 function sayGoodbye(desk: Desk, strangers: ReadonlySet<Connection>, https: { closeAllConnections(): void }): void {
-  const all = [...strangers, ...desk.live()]
+  const all: Member[] = [...strangers, ...desk.live()]
   for (const connection of all) connection.end('server-shutting-down')
   https.closeAllConnections()
   desk.ports.clock.after(lastWordMs, () => {

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Authenticate, AuthenticateDevice, BoundPolicy, Reauthenticate, Services } from '#access'
 import type { Broker } from '#broker'
 import type { Bus } from '#bus'
@@ -22,6 +23,8 @@ export type GatewayPorts = {
   readonly authenticateDevice?: AuthenticateDevice | undefined
   /** Proves back ends. */
   readonly services: Services
+  /** Answers what the HTTPS listener does not serve itself: back ends. Without it that is 404. */
+  http?(request: IncomingMessage, response: ServerResponse): void
   /** What the subject may do by the policy of now. Asked again for the same object it costs a lookup. */
   policyOf(subject: Subject): BoundPolicy
   /** Which policy that is, for the record of a denial. */
@@ -45,8 +48,9 @@ export type LiveConnection = {
   readonly id: string
   readonly device: DeviceId
   readonly clientId: string
-  readonly transport: 'mqtts' | 'wss'
-  readonly mqttVersion: 4 | 5
+  readonly transport: 'mqtts' | 'wss' | 'amqps' | 'amqp-ws'
+  /** The protocol level of MQTT; 0: it speaks AMQP. */
+  readonly mqttVersion: 0 | 4 | 5
   readonly address: string
   /** Milliseconds since the epoch. */
   readonly since: number

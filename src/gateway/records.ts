@@ -12,7 +12,7 @@ import type { Transport } from './transport.ts'
 const maxClientIdInRecord = 256
 
 /** What every telemetry record of one connection shares, encoded once. */
-export function stampOf(principal: Principal, connection: string, transport: Transport['kind']): Buffer {
+export function stampOf(principal: Principal, connection: string, transport: LiveConnection['transport'] | 'https'): Buffer {
   const { device, generationId: generation } = principal
   return encodeStamp({ device, auth: authenticationMethodJson(principal), generation, connection, transport })
 }

@@ -1,4 +1,17 @@
 export { type AzureError, type AzureErrorName, azureError, azureErrorNamed, azureErrorRows } from './error-codes.ts'
+export {
+  type DeviceOperation,
+  type DeviceTopic,
+  desiredTopic,
+  isMessageFilter,
+  maxRequestIdLength,
+  messageTopicPrefix,
+  methodTopic,
+  operationFilters,
+  operationPrefix,
+  parseDeviceTopic,
+  twinResponseTopic,
+} from './device-topics.ts'
 export { type PropertyBag, type SystemProperty, decodePropertyBag, encodePropertyBag } from './property-bag.ts'
 export { type SharedAccessSignature, parseSharedAccessSignature, resourceSegments, signSharedAccess } from './shared-access-signature.ts'
 export { type TelemetryTopic, parseTelemetryTopic, telemetryTopicPrefix } from './topics.ts'

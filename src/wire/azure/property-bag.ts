@@ -65,14 +65,16 @@ function systemName(name: string): SystemProperty | undefined {
   return undefined
 }
 
+/** Percent-encoding; half a surrogate pair, which has none, becomes the replacement character. */
+const encoded = (text: string): string => encodeURIComponent(text.toWellFormed())
+
 /** The inverse of {@link decodePropertyBag}; `/` is always escaped, because receivers split topics at it. */
 export function encodePropertyBag(
   system: ReadonlyMap<SystemProperty, string | null>,
   application: ReadonlyMap<string, string | null>,
 ): string {
   const pairs: string[] = []
-  const add = (name: string, value: string | null) =>
-    pairs.push(value === null ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+  const add = (name: string, value: string | null) => pairs.push(value === null ? encoded(name) : `${encoded(name)}=${encoded(value)}`)
   for (const [short, long] of systemNames) {
     const value = system.get(long)
     if (value !== undefined) add(short, value)

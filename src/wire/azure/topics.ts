@@ -3,9 +3,9 @@ export type TelemetryTopic = { readonly device: string; readonly module: string 
 
 const shape = /^devices\/([^/]+)\/(?:modules\/([^/]+)\/)?messages\/events(?:\/(.*))?$/s
 
-/** The topic below which device `device` sends telemetry to IoT Hub; what follows is the property bag. */
-export function telemetryTopicPrefix(device: string): string {
-  return `devices/${device}/messages/events/`
+/** The topic below which a device, or a module of it, sends telemetry to IoT Hub; what follows is the property bag. */
+export function telemetryTopicPrefix(device: string, module?: string): string {
+  return `devices/${device}${module === undefined ? '' : `/modules/${module}`}/messages/events/`
 }
 
 /**
