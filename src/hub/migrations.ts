@@ -1,6 +1,7 @@
 import type { Migration } from '#store'
+import { hubTwinMigrations } from './twin-migrations.ts'
 
-/** The tables of the device registry. */
+/** The tables of the device registry and of twins. */
 export const hubMigrations: readonly Migration[] = [
   {
     name: 'hub/001-devices',
@@ -85,4 +86,5 @@ export const hubMigrations: readonly Migration[] = [
       CREATE TABLE twins_cursor (one INTEGER PRIMARY KEY CHECK (one = 1), up_to INTEGER NOT NULL);
     `,
   },
+  ...hubTwinMigrations,
 ]

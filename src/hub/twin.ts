@@ -39,25 +39,44 @@ export type TwinChange = {
   readonly part: 'reported' | 'service'
   readonly patch: { readonly tags?: Json; readonly desired?: Json; readonly reported?: Json }
   readonly isReplacement: boolean
+  /** Of the twin, after the change. */
   readonly version: number
+  readonly cause?: TwinCause
 }
 
-/** The twins of this hub. Everything that resolves is durable. Refusals: `hub/twin-*`, `hub/etag-differs`, `hub/device-not-found`. */
+/** A page of changes, newest first. `next` says before which offset to go on; undefined: there is nothing older in the journal. */
+export type TwinHistory = { readonly changes: readonly TwinChange[]; readonly next: Offset | undefined }
+
+/** What automatic device management does to a twin: a merge patch of desired properties, and statuses by configuration (null: taken away). */
+export type TwinOrder = {
+  readonly desired?: TwinObject | undefined
+  readonly configurations: { readonly [id: string]: 'Targeted' | 'Applied' | null }
+}
+
+/**
+ * The twins of this hub. Everything that resolves is durable. Refusals: `hub/twin-*`, `hub/etag-differs`, `hub/device-not-found`, and `hub/busy` while the
+ * disk takes nothing.
+ */
 export interface Twins {
   /** The twin of a registered identity; undefined where nobody is registered. */
   get(identity: DeviceId): Promise<Twin | undefined>
   /** A device's own report: a JSON merge patch. Refuses `hub/twin-version-differs` when `ifVersion` is not the section's. */
   patchReported(identity: DeviceId, patch: Json, ifVersion?: number): Promise<Result<{ readonly version: number }>>
-  /** Merges into tags and desired properties. `etag` undefined: whatever it is now. */
+  /** Merges into tags and desired properties. `etag` undefined or `*`: whatever it is now. */
   patch(grant: Grant<'twin.write'>, identity: DeviceId, patch: TwinPatch, etag?: string, cause?: TwinCause): Promise<Result<Twin>>
   /** Replaces tags and desired properties, those that are given; reported stay. */
   replace(grant: Grant<'twin.write'>, identity: DeviceId, whole: TwinPatch, etag?: string): Promise<Result<Twin>>
+  /** What a configuration wants of a twin; it needs no grant of its own, since the configuration was audited. Refuses as `patch` does. */
+  configure(identity: DeviceId, order: TwinOrder, configurationId: string): Promise<Result<Twin>>
   /** Told of every change of desired properties, once it is durable, in order for each twin. Returns how to stop listening. */
   onDesired(listener: (change: DesiredChange) => void): () => void
   /** The model that a connecting client says it has (plug and play); kept when it is not the one that is known. */
   announceModel(identity: DeviceId, modelId: string): void
-  /** Changes of one twin, newest first, from before an offset. */
-  history(grant: Grant<'twin.read'>, identity: DeviceId, limit: number, before?: Offset): Promise<readonly TwinChange[]>
+  /**
+   * Changes of one twin as far as the journal reaches, newest first, from before an offset. It looks at no more records than a moment allows:
+   * a page may hold fewer than `limit`, or none, and still name a `next`.
+   */
+  history(grant: Grant<'twin.read'>, identity: DeviceId, limit: number, before?: Offset): Promise<TwinHistory>
   /** Resolves when the rows hold every change that was durable at the call: for queries. */
   flushed(): Promise<void>
 }
