@@ -1,6 +1,3 @@
-/** Jobs over many devices. */
-export type Jobs = Readonly<Record<never, never>>
-
 /** Configurations that are applied to the devices they target. */
 export type Configurations = Readonly<Record<never, never>>
 

@@ -12,7 +12,22 @@ export {
 export { type CsvDevice, type CsvProblem, parseDeviceCsv } from './device-csv.ts'
 export type { DeviceQuery } from './device-index.ts'
 export { type Hub, type HubPorts, openHub } from './hub.ts'
-export type { Configurations, Jobs, ModuleRegistry } from './hub-parts.ts'
+export type { Configurations, ModuleRegistry } from './hub-parts.ts'
+export {
+  type DeviceJob,
+  type DeviceJobStatus,
+  type Job,
+  type JobGrants,
+  type JobProgress,
+  type JobQuery,
+  type JobSpec,
+  type JobStatus,
+  type JobType,
+  type JobWork,
+  type Jobs,
+  jobStatuses,
+} from './job.ts'
+export { deviceJobToAzureJson, jobToAzureJson } from './job-json.ts'
 export {
   type BlobBytes,
   type BlobRequest,
