@@ -103,7 +103,16 @@ export async function startHub(place: Place): Promise<Peer> {
   const [mqtt, https, console] = [await freePort(), await freePort(), await freePort()]
   const node = process.execPath
   const cli = join(root, 'src/cli/main.ts')
-  const args = ['--conditions=source', cli, 'start', '--data', data, '--key-file', join(place.directory, 'hub.key')]
+  const args = [
+    '--max-semi-space-size=4',
+    '--conditions=source',
+    cli,
+    'start',
+    '--data',
+    data,
+    '--key-file',
+    join(place.directory, 'hub.key'),
+  ]
   const child = pinned(
     node,
     [...args, '--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--console-port', `${console}`],

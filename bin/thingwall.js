@@ -34,7 +34,8 @@ if (node === undefined) {
   )
   process.exit(1)
 }
-const options = ['--disable-warning=ExperimentalWarning', ...(fromSource ? ['--conditions=source'] : [])]
+// A small young generation: collections that stop a hub are four times shorter, and it holds less (docs/performance.md).
+const options = ['--max-semi-space-size=4', '--disable-warning=ExperimentalWarning', ...(fromSource ? ['--conditions=source'] : [])]
 const env = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compile'), ...process.env }
 const child = spawn(node, [...options, fromSource ? source : packaged, ...process.argv.slice(2)], { stdio: 'inherit', env })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
