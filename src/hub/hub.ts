@@ -8,6 +8,7 @@ import type { Presence } from './presence.ts'
 import type { Queries } from './query.ts'
 import { type Registry, type RegistryPorts, openRegistry } from './registry.ts'
 import type { Twins } from './twin.ts'
+import { openTwins } from './twins.ts'
 
 /** What the hub's domain asks of others: {@link RegistryPorts}, and the journal, which is the truth about twins. */
 export type HubPorts = RegistryPorts & {
@@ -36,6 +37,17 @@ export type Hub = AsyncDisposable & {
 export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub> {
   await using scope = new AsyncDisposableStack()
   const devices = await openRegistry(ports, signal)
+  const twins = scope.use(
+    await openTwins(
+      {
+        ...ports,
+        registered: (identity) => devices.find(identity),
+        audit: async (grant, what) => void (await ports.commit(grant, what, [])),
+        trouble: ports.trouble ?? (() => undefined),
+      },
+      signal,
+    ),
+  )
   const opened = scope.move()
   return {
     devices,
@@ -45,9 +57,7 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
     get presence() {
       return notOpened('presence')
     },
-    get twins() {
-      return notOpened('twins')
-    },
+    twins,
     get methods() {
       return notOpened('methods')
     },

@@ -59,7 +59,19 @@ export type {
 export type { AttachedMethodLink, MethodAnswer, MethodCall, MethodLink, Methods } from './method.ts'
 export type { Presence, PresenceOf } from './presence.ts'
 export type { Queries, QueryPage, QueryRequest } from './query.ts'
-export type { DesiredChange, Twin, TwinCause, TwinChange, TwinObject, TwinPatch, TwinSection, Twins } from './twin.ts'
+export type {
+  DesiredChange,
+  Twin,
+  TwinCause,
+  TwinChange,
+  TwinHistory,
+  TwinObject,
+  TwinOrder,
+  TwinPatch,
+  TwinSection,
+  Twins,
+} from './twin.ts'
+export type { TwinFact } from './twin-change.ts'
 export { hubMigrations } from './migrations.ts'
 export type { AuditedCommit, DeviceChange, DeviceChanged, Tell } from './ports.ts'
 export { type Registry, type RegistryPorts, type Updated, reservedPrefix, reservedPrefixes } from './registry.ts'
