@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type IdentityMethod, type PolicyDocument, parsePolicies } from '#access'
-import { type Subject, parseDeviceId } from '#base'
+import { type DeviceId, type Subject, identityOf, parseDeviceId, parseModuleId } from '#base'
 
 /** A document of the modelled product's group around `rules`, given as YAML lines or a flow list. For tests. */
 export function authorization(name: string, rules: string): string {
@@ -15,14 +15,23 @@ export function parsed(text: string): readonly PolicyDocument[] {
   return documents.value
 }
 
-/** Somebody of another method than the registry, or a registered device. */
+/** Somebody of another method than the registry, a registered device, or as `{device}/{module}` a module of one. */
 export function someone(
   username: string,
   clientId: string = username,
   attributes: Readonly<Record<string, string>> = {},
   method: IdentityMethod = 'x509',
 ): Subject {
+  if (method === 'module') return { identity: moduleIdentity(username), username, clientId, attributes }
   const identity = parseDeviceId(method === 'device' ? username : `${method}:${username.replaceAll(/[^a-z0-9-]/g, '.')}`)
   assert.ok(identity.ok)
   return { identity: identity.value, username, clientId, attributes }
+}
+
+function moduleIdentity(name: string): DeviceId {
+  const [device = '', module = ''] = name.split('/')
+  const id = parseDeviceId(device)
+  const part = parseModuleId(module)
+  assert.ok(id.ok && part.ok)
+  return identityOf(id.value, part.value)
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DeviceId, Secret, instant, ok, parseDeviceId, refuse } from '#base'
+import { type DeviceId, Secret, identityOf, instant, ok, parseDeviceId, parseModuleId, refuse } from '#base'
+import { signSharedAccess } from '#wire/azure'
 import { authenticate, type Credentials } from './authenticate.ts'
 import type { AuthenticationPorts, RegisteredDevice } from './ports.ts'
+import { authenticationMethodJson } from './principal.ts'
 
 const id = (text: string): DeviceId => {
   const parsed = parseDeviceId(text)
@@ -24,12 +26,25 @@ const pinned: RegisteredDevice = {
   authentication: { type: 'selfSigned', primaryThumbprint: print('a'), secondaryThumbprint: print('b') },
 }
 const disabled: RegisteredDevice = { ...caDevice, id: id('old-1'), status: 'disabled' }
+const module_ = (device: string, name: string): DeviceId => {
+  const parsed = parseModuleId(name)
+  assert.ok(parsed.ok)
+  return identityOf(id(device), parsed.value)
+}
+const key = Buffer.from('MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=', 'base64')
+const modules: readonly RegisteredDevice[] = [
+  { ...caDevice, id: module_('pump-1', 'filter'), generationId: '3' },
+  { ...caDevice, id: module_('pump-1', 'quiet'), authentication: { type: 'none' } },
+  { ...caDevice, id: module_('dev1', 'm1'), authentication: { type: 'sas' } },
+  { ...caDevice, id: module_('old-1', 'm'), status: 'disabled' },
+  { ...caDevice, id: module_('pump-1', '$edgeAgent'), authentication: { type: 'sas' } },
+]
 
 // A certificate in these tests is its own description: `cn|fingerprint letter|chain verdict`.
 const cert = (cn: string, letter = 'c', chain = 'good') => Buffer.from(`${cn}|${letter}|${chain}`)
 const read = (der: Buffer | undefined) => (der ?? Buffer.alloc(0)).toString().split('|')
 const ports: AuthenticationPorts = {
-  find: (wanted) => [caDevice, pinned, disabled].find((device) => device.id === wanted),
+  find: (wanted) => [caDevice, pinned, disabled, ...modules].find((device) => device.id === wanted),
   withThumbprint: (sha256) =>
     sha256 === print('d') ? [id('valve-1'), id('pump-1')] : sha256 === print('a') || sha256 === print('b') ? [pinned.id] : [],
   verifyChain(presented) {
@@ -87,9 +102,46 @@ const cases: readonly (readonly [string, Partial<Credentials>, string])[] = [
   ['another client id', { userName: azure('pump-1'), clientId: 'pump-2', certificates: [cert('pump-1')] }, 'access/client-id-mismatch'],
   ['another hub', { userName: azure('pump-1', 'evil.example'), clientId: 'pump-1', certificates: [cert('pump-1')] }, 'access/wrong-host'],
   [
-    'a module',
-    { userName: 'hub.example/pump-1/m/?api-version=2021-04-12', clientId: 'pump-1/m', certificates: [cert('pump-1')] },
-    'access/modules-unsupported',
+    'a module with a certificate of its whole name',
+    { userName: azure('pump-1/filter'), clientId: 'pump-1/filter', certificates: [cert('pump-1/filter')] },
+    'pump-1/filter azure',
+  ],
+  ['plain MQTT: the certificate names the module', { clientId: 'any', certificates: [cert('pump-1/filter')] }, 'pump-1/filter mqtt'],
+  [
+    'a module with the certificate of its device',
+    { userName: azure('pump-1/filter'), clientId: 'pump-1/filter', certificates: [cert('pump-1')] },
+    'access/wrong-common-name',
+  ],
+  [
+    'a device with the certificate of its module',
+    { userName: azure('pump-1'), clientId: 'pump-1', certificates: [cert('pump-1/filter')] },
+    'access/wrong-common-name',
+  ],
+  [
+    'a module under the client id of its device',
+    { userName: azure('pump-1/filter'), clientId: 'pump-1', certificates: [cert('pump-1/filter')] },
+    'access/client-id-mismatch',
+  ],
+  [
+    'a device under the client id of its module',
+    { userName: azure('pump-1'), clientId: 'pump-1/filter', certificates: [cert('pump-1')] },
+    'access/client-id-mismatch',
+  ],
+  ['an unknown module', { userName: azure('pump-1/x'), clientId: 'pump-1/x', certificates: [cert('pump-1/x')] }, 'access/unknown-device'],
+  [
+    'a module whose device connects for it',
+    { userName: azure('pump-1/quiet'), clientId: 'pump-1/quiet', certificates: [cert('pump-1/quiet')] },
+    'access/no-credential',
+  ],
+  [
+    'a module of a disabled device',
+    { userName: azure('old-1/m'), clientId: 'old-1/m', certificates: [cert('old-1/m')] },
+    'access/disabled',
+  ],
+  [
+    'a module id that would be a wildcard',
+    { userName: azure('pump-1/+'), clientId: 'pump-1/+', certificates: [cert('x')] },
+    'access/module-id-malformed',
   ],
   ['unknown device', { userName: azure('nobody'), clientId: 'nobody', certificates: [cert('nobody')] }, 'access/unknown-device'],
   ['unknown device by certificate', { certificates: [cert('nobody')] }, 'access/unknown-device'],
@@ -148,4 +200,51 @@ test('a principal carries whom policies are asked about, and when its certificat
   assert.ok(result.ok)
   assert.deepEqual(result.value.subject, { identity: 'pump-1', username: 'pump-1', clientId: 'any', attributes: {} })
   assert.equal(result.value.expiresAt, 9_000_000)
+})
+
+const whenVectorsHold = instant(1_893_452_400_000)
+const vector = 'hub.example%2Fdevices%2Fdev1%2Fmodules%2Fm1'
+const vectorToken = `SharedAccessSignature sr=${vector}&sig=SnvNKAEzgzTa0VqzpKqul1elbW8ip5Q%2Br%2F4owds3l6k%3D&se=1893456000`
+const keys = { primary: new Secret(Buffer.from(key)), secondary: new Secret(Buffer.from('another')) }
+const withKeys: AuthenticationPorts = {
+  ...ports,
+  sas: { allowedUntil: instant(2_000_000_000_000), keysOf: (wanted) => (wanted.includes('/') ? keys : undefined) },
+}
+const bySas = (identity: string, token: string, props = '?api-version=2021-04-12') =>
+  authenticate(
+    { ...nothing, userName: `hub.example/${identity}/${props}`, clientId: identity, password: new Secret(Buffer.from(token)) },
+    withKeys,
+    whenVectorsHold,
+  )
+
+test('a module connects by the token of azure-wire 1.4, and is known as its device, a slash and itself', () => {
+  const result = bySas('dev1/m1', vectorToken)
+  assert.ok(result.ok)
+  const { device, subject, authentication, expiresAt, mode } = result.value
+  assert.deepEqual(subject, { identity: 'dev1/m1', username: 'dev1/m1', clientId: 'dev1/m1', attributes: {} })
+  assert.deepEqual(
+    [device, authentication.scope, authentication.type, mode, expiresAt],
+    ['dev1/m1', 'module', 'sas', 'azure', 1_893_456_000_000],
+  )
+  assert.equal(authenticationMethodJson(result.value), '{"scope":"module","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}')
+})
+
+test('the token of one module opens no other, even where both have the same key', () => {
+  const other = bySas('pump-1/$edgeAgent', vectorToken)
+  assert.equal(!other.ok && other.error.code, 'access/sas-scope')
+  const sr = 'hub.example%2Fdevices%2Fpump-1%2Fmodules%2F%24edgeAgent'
+  const sig = encodeURIComponent(signSharedAccess(key, sr, '1893456000').toString('base64'))
+  assert.ok(bySas('pump-1/$edgeAgent', `SharedAccessSignature sr=${sr}&sig=${sig}&se=1893456000`).ok)
+})
+
+test('the model that a device says it is goes along, encoded or not, and nonsense does not (azure-wire 2.1)', () => {
+  const model = (text: string) => {
+    const result = bySas('dev1/m1', vectorToken, `?api-version=2021-04-12&model-id=${text}`)
+    return result.ok ? result.value.modelId : result.error.code
+  }
+  assert.equal(model('dtmi:com:example:Thermostat;1'), 'dtmi:com:example:Thermostat;1')
+  assert.equal(model('dtmi%3Acom%3Aexample%3AThermostat%3B1&model-id=second'), 'dtmi:com:example:Thermostat;1')
+  assert.equal(model(''), undefined)
+  assert.equal(model('a%0Ab'), undefined)
+  assert.equal(model('x'.repeat(257)), undefined)
 })

@@ -1,14 +1,18 @@
 import type { DeviceId, Instant, Result } from '#base'
 import type { SasPort } from './authentication/sas.ts'
 
-/** What authentication needs to know about a registered device. */
+/** What authentication needs to know about a registered device, or about a module: then `id` is `{device}/{module}`, and it is as enabled as its device. */
 export type RegisteredDevice = {
   readonly id: DeviceId
   readonly generationId: string
+  /** Another one after every change of this device or module; undefined where nothing can change. A verified token is remembered with it. */
+  readonly etag?: string | undefined
   readonly status: 'enabled' | 'disabled'
   readonly authentication:
     | { readonly type: 'certificateAuthority' }
     | { readonly type: 'sas' }
+    /** A module whose device connects for it. */
+    | { readonly type: 'none' }
     | { readonly type: 'selfSigned'; readonly primaryThumbprint: string | null; readonly secondaryThumbprint: string | null }
 }
 
@@ -31,8 +35,9 @@ export type LeafFacts = {
 
 /** What `access` asks of the registry and of the PKI. */
 export type AuthenticationPorts = {
+  /** A device, or a module by `{device}/{module}`. */
   find(id: DeviceId): RegisteredDevice | undefined
-  /** Devices that name this SHA-256 thumbprint (64 lower-case hex). More than one is a shared credential. */
+  /** Devices and modules that name this SHA-256 thumbprint (64 lower-case hex). More than one is a shared credential. */
   withThumbprint(sha256: string): readonly DeviceId[]
   verifyChain(presented: readonly Buffer[], now: Instant): Result<VerifiedLeaf>
   leafFacts(leaf: Buffer): Result<LeafFacts>

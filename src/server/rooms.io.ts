@@ -196,6 +196,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     bus,
     authenticate: authentication.authenticate,
     reauthenticate: authentication.reauthenticate,
+    authenticateDevice: authentication.authenticateDevice,
     services: noServices,
     http: azureServiceOf({ hub, services: noServices, clock, random, log }).handle,
     policyOf: (subject: Subject) => policies.policyOf(subject),

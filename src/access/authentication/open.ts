@@ -4,8 +4,9 @@ import { encodePem } from '#wire/x509'
 import type { AuthenticationPorts } from '../ports.ts'
 import { authenticateBy, reauthenticateBy } from './authentication.ts'
 import { Breaker, breakerLimits } from './breaker.ts'
-import type { Authenticate, Reauthenticate } from './contract.ts'
+import type { Authenticate, AuthenticateDevice, Reauthenticate } from './contract.ts'
 import { customMethod } from './custom-method.ts'
+import { deviceClaims } from './device-claim.ts'
 import type { CustomSettings, MethodSettings, X509Settings } from './document.ts'
 import type { HttpsConfig, openHttpsClient } from './https-client.io.ts'
 import { identityOf } from './identity.ts'
@@ -45,6 +46,7 @@ export type MethodPorts = {
 export interface Authentication extends Disposable {
   readonly authenticate: Authenticate
   readonly reauthenticate: Reauthenticate
+  readonly authenticateDevice: AuthenticateDevice
   /** Method names in their order, without the built-in one. */
   readonly methods: readonly string[]
   /** Authorities of method X509, PEM: what the TLS listener names when it asks for a certificate. */
@@ -80,6 +82,7 @@ export function openAuthentication(config: AuthenticationConfig, ports: MethodPo
   return ok({
     authenticate: (credentials) => authenticateBy(registered, methods, credentials, ports.clock.now()),
     reauthenticate: (principal, method, data) => reauthenticateBy(methods, principal, method, Buffer.from(data), ports.clock.now()),
+    authenticateDevice: deviceClaims(ports.registry, () => ports.clock.now()),
     methods: methods.map(({ name }) => name),
     trustAnchorsPem: pemOf(anchors),
     identitiesTiedTo: (device) => (tied ? [identityOf('x509:', device)] : []),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DeviceId, Secret, instant, parseDeviceId } from '#base'
 import { parseSharedAccessSignature, signSharedAccess } from '#wire/azure'
-import { hidden, verifySas } from './sas.ts'
+import { type SigningPolicy, hidden, verifySas } from './sas.ts'
 
 const id = (text: string): DeviceId => {
   const parsed = parseDeviceId(text)
@@ -24,8 +24,19 @@ function token(sr: string, se: number | string = soon, signedWith: Uint8Array = 
     .join('&')}`
 }
 
+const policyKey = Buffer.from('the key of a policy')
+const policy = (name: string): SigningPolicy | undefined =>
+  name === 'gateway' || name === 'service'
+    ? {
+        primary: new Secret(Buffer.from('rotated')),
+        secondary: new Secret(Buffer.from(policyKey)),
+        permissions: new Set([name === 'gateway' ? 'DeviceConnect' : 'ServiceConnect']),
+        expiresAt: instant(now + 1_800_000),
+      }
+    : undefined
+
 function verify(text: string, device = 'dev1', allowedUntil = instant(now + 90 * 86_400_000)) {
-  const port = { allowedUntil, keysOf: (wanted: DeviceId) => (wanted === device ? keys : undefined) }
+  const port = { allowedUntil, keysOf: (wanted: DeviceId) => (wanted === device ? keys : undefined), policy }
   const said = verifySas(
     new Secret(Buffer.from(text)),
     id(device),
@@ -83,7 +94,11 @@ const bad: readonly (readonly [string, string, string])[] = [
   ['the same number written otherwise', token('hub.example%2Fdevices%2Fdev1').replace(`se=${soon}`, `se=0${soon}`), 'access/sas-wrong'],
   ['expired now', token('hub.example%2Fdevices%2Fdev1', now / 1000), 'access/sas-expired'],
   ['good for more than a day', token('hub.example%2Fdevices%2Fdev1', now / 1000 + 86_401), 'access/sas-too-long'],
-  ['of a policy', `${token('hub.example%2Fdevices%2Fdev1')}&skn=device`, 'access/sas-policy'],
+  ['of a policy that there is not', `${token('hub.example%2Fdevices%2Fdev1')}&skn=device`, 'access/sas-policy'],
+  ['of a policy without DeviceConnect', `${token('hub.example', soon, policyKey)}&skn=service`, 'access/sas-policy'],
+  ['of a policy, by the key of the device', `${token('hub.example%2Fdevices%2Fdev1')}&skn=gateway`, 'access/sas-wrong'],
+  ['of a policy, for another device', `${token('hub.example%2Fdevices%2Fdev2', soon, policyKey)}&skn=gateway`, 'access/sas-scope'],
+  ['by the key of a policy that it does not name', token('hub.example%2Fdevices%2Fdev1', soon, policyKey), 'access/sas-wrong'],
   ['a field twice', `${token('hub.example%2Fdevices%2Fdev1')}&se=9999999999`, 'access/sas-malformed'],
   ['nine fields', `${token('hub.example%2Fdevices%2Fdev1')}&a=1&b=1&c=1&d=1&e=1&f=1`, 'access/sas-malformed'],
   ['a negative expiry', token('hub.example%2Fdevices%2Fdev1', '-1'), 'access/sas-malformed'],
@@ -95,6 +110,12 @@ const bad: readonly (readonly [string, string, string])[] = [
 ]
 for (const [name, text, code] of bad)
   test(`a shared access signature is refused: ${name} -> ${code}`, () => assert.equal(verify(text), code))
+
+test('a policy with DeviceConnect signs for every device, for one, or for all, until it ends (azure-wire 1.3)', () => {
+  for (const sr of ['hub.example%2Fdevices%2Fdev1', 'hub.example/devices', 'hub.example'])
+    assert.equal(verify(`${token(sr, soon, policyKey)}&skn=gateway`), now + 1_800_000)
+  assert.equal(verify(`${token('hub.example%2Fdevices%2Fdev1%2Fmodules', soon, policyKey)}&skn=gateway`), 'access/sas-scope')
+})
 
 test('after the end of the migration none is taken, and before it none lasts longer', () => {
   const text = token('hub.example%2Fdevices%2Fdev1')

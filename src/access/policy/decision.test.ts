@@ -24,7 +24,14 @@ test('a no names the rules that were looked at and the smallest change', () => {
     decision.change,
     'Use a topic under devices/pump-1/#. Or apply a document with a rule that lets pump-1 publish plant/other/x.',
   )
-  assert.deepEqual(decision.checked, [{ rule: 'hub-devices/own-topics', topics: ['devices/pump-1/#'], matched: false }])
+  assert.deepEqual(decision.checked, [
+    { rule: 'hub-devices/own-topics', topics: ['devices/pump-1/#'], matched: false },
+    {
+      rule: 'hub-devices/hub-operations',
+      topics: ['$iothub/twin/GET/#', '$iothub/twin/PATCH/properties/reported/#', '$iothub/methods/res/#'],
+      matched: false,
+    },
+  ])
   assert.deepEqual([decision.patch?.document, decision.patch?.isNew], ['site-rules', true])
 })
 

@@ -5,7 +5,7 @@ import { shownClientId } from './client-id-pattern.ts'
 import type { BrokerResource, PolicyAction, PolicyRule, Principals } from './model.ts'
 import { clientIdProblem, topicProblem } from './pattern-problems.ts'
 import type { PolicySet } from './policy-set.ts'
-import { deviceAttribute, methodOf } from './principal-view.ts'
+import { deviceAttribute, methodOf, moduleAttributesOf } from './principal-view.ts'
 import { renderDocument, renderRule } from './render.ts'
 
 /** What the registry says of an identity, before any policy. An identity of another method is not in it: `foreign`. */
@@ -75,7 +75,9 @@ function shownPatterns(rule: BoundRule, action: PolicyAction): readonly string[]
 
 function smallestChange(set: PolicySet, question: Question, rules: readonly BoundRule[]): Pick<Decision, 'change' | 'patch'> {
   const { subject, action } = question
-  const own = [...new Set(rules.flatMap((rule) => shownPatterns(rule, action)))]
+  // Whoever asks about a topic of its own choice is not helped by those of the hub's operations.
+  const reserved = question.topic.startsWith('$')
+  const own = [...new Set(rules.flatMap((rule) => shownPatterns(rule, action)))].filter((pattern) => pattern.startsWith('$') === reserved)
   const shown = own.length <= 3 ? own.join(' or ') : `${own.slice(0, 3).join(', ')} or ${own.length - 3} more`
   const noun = action === 'connect' ? 'a client identifier' : 'a topic'
   const instead = own.length === 0 ? '' : `Use ${noun} under ${shown}. `
@@ -115,7 +117,8 @@ function resourceFor({ subject, action, topic }: Question): BrokerResource | und
 
 /** This identity and nobody else, as far as a rule can say so. */
 function principalsFor(subject: Subject): Principals {
-  return methodOf(subject) === 'device'
-    ? { usernames: [], clientIds: [], attributes: [new Map([[deviceAttribute, subject.identity]])] }
-    : { usernames: [subject.username], clientIds: [], attributes: [] }
+  const method = methodOf(subject)
+  if (method === 'device') return { usernames: [], clientIds: [], attributes: [new Map([[deviceAttribute, subject.identity]])] }
+  if (method === 'module') return { usernames: [], clientIds: [], attributes: [moduleAttributesOf(subject)] }
+  return { usernames: [subject.username], clientIds: [], attributes: [] }
 }

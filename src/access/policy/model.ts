@@ -35,8 +35,8 @@ export type PolicyRule = {
   readonly stateStoreResources: readonly StateStoreResource[]
 }
 
-/** How an identity of a test or a question came to be: a registered device, or another method of authentication. */
-export type IdentityMethod = 'device' | 'x509' | 'sat' | 'custom'
+/** How an identity of a test or a question came to be: a registered device, a module of one (`{device}/{module}`), or another method of authentication. */
+export type IdentityMethod = 'device' | 'module' | 'x509' | 'sat' | 'custom'
 
 /** Who a test speaks of. `clientId` is what it connects with; the username when it is left out. */
 export type TestIdentity = {

@@ -1,4 +1,4 @@
-import { parseDeviceId } from '#base'
+import { parseDeviceId, parseModuleId } from '#base'
 import type { Fields } from '../documents/fields.ts'
 import type { IdentityMethod, PolicyAction, PolicyTest, TestIdentity } from './model.ts'
 import { hubAttributePrefix } from './principal-view.ts'
@@ -36,7 +36,7 @@ export function readTests(document: string, where: Fields): readonly PolicyTest[
 }
 
 function readIdentity(who: Fields): TestIdentity | undefined {
-  who.only('device', 'method', 'username', 'clientId', 'attributes')
+  who.only('device', 'module', 'method', 'username', 'clientId', 'attributes')
   const attributes = who.object('attributes')
   const pairs = attributes?.textMap() ?? new Map<string, string>()
   for (const name of pairs.keys())
@@ -50,8 +50,15 @@ function readIdentity(who: Fields): TestIdentity | undefined {
   if (device !== undefined) {
     if (who.has('username') || who.has('method')) who.wrong('', 'device-or-username', 'A registered device is named by device alone.')
     if (!parseDeviceId(device).ok) who.wrong('device', 'bad-name', 'This is not the id of a device.')
+    const module = who.text('module')
+    if (module !== undefined) {
+      if (!parseModuleId(module).ok) who.wrong('module', 'bad-name', 'This is not the id of a module.')
+      const username = `${device}/${module}`
+      return { method: 'module', username, clientId: who.text('clientId') ?? username, attributes: pairs }
+    }
     return { method: 'device', username: device, clientId: who.text('clientId') ?? device, attributes: pairs }
   }
+  if (who.has('module')) who.wrong('module', 'device-missing', 'A module is named together with its device.')
   const method: IdentityMethod = who.word('method', 'x509', 'sat', 'custom') ?? 'custom'
   const username = who.requiredText('username')
   if (username === undefined) return undefined

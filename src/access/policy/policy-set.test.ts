@@ -25,7 +25,15 @@ for (const [topic, publish, subscribe] of [
   ['$share/x/', false, false],
   ['$shared//devices/pump-1/a', false, true],
   ['$SYS/#', false, false],
-  ['$iothub/twin/res/#', false, false],
+  ['$iothub/twin/res/#', false, true],
+  ['$iothub/twin/PATCH/properties/desired/#', false, true],
+  ['$iothub/methods/POST/#', false, true],
+  ['$iothub/twin/GET/?$rid=1', true, false],
+  ['$iothub/twin/PATCH/properties/reported/?$rid=1', true, false],
+  ['$iothub/methods/res/200/?$rid=1', true, false],
+  ['$iothub/#', false, false],
+  ['$iothub/+/res/#', false, false],
+  ['$iothub/methods/POST/reboot/?$rid=1', false, true],
   ['', false, false],
 ] as const) {
   test(`built-in policy: publish ${publish}, subscribe ${subscribe} on "${topic}"`, () => {
@@ -33,6 +41,44 @@ for (const [topic, publish, subscribe] of [
     assert.equal(pump.subscribe(topic) !== undefined, subscribe)
   })
 }
+
+test('a module has the topics of its own name and the operations of the hub, and nothing of its device or its siblings (azure-wire 2.6)', () => {
+  const module = builtIn.bind(someone('pump-1/filter', 'pump-1/filter', {}, 'module'))
+  assert.equal(module.connect(), 'hub-devices/own-module-topics')
+  assert.equal(module.publish('devices/pump-1/modules/filter/messages/events/'), 'hub-devices/own-module-topics')
+  assert.equal(module.subscribe('devices/pump-1/modules/filter/#'), 'hub-devices/own-module-topics')
+  assert.equal(module.subscribe('$iothub/methods/POST/#'), 'hub-devices/hub-operations')
+  for (const topic of [
+    'devices/pump-1/messages/events/',
+    'devices/pump-1/messages/devicebound/#',
+    'devices/pump-1/modules/other/messages/events/',
+    'devices/pump-1/modules/#',
+    'devices/pump-1/filter/x',
+    'devices/pump-2/modules/filter/messages/events/',
+    '#',
+    '+/pump-1/modules/filter/#',
+  ])
+    assert.deepEqual([module.publish(topic), module.subscribe(topic)], [undefined, undefined], topic)
+})
+
+test('rules for a device are not for its modules, and nobody else can say that they are one', () => {
+  const [document] = parsed(
+    authorization(
+      'plant',
+      '[{principals: {attributes: [{thingwall.device: pump-1}]}, brokerResources: [{method: Publish, topics: [of-the-device]}]}, {principals: {attributes: [{thingwall.moduleOf: pump-1, thingwall.module: filter}]}, brokerResources: [{method: Publish, topics: [of-the-module]}]}]',
+    ),
+  )
+  const set = compilePolicies(document === undefined ? [] : [document], 1)
+  const said = (name: string, method: 'device' | 'module' | 'sat') => {
+    const claims = { 'thingwall.moduleOf': 'pump-1', 'thingwall.module': 'filter' }
+    const bound = set.bind(someone(name, 'x', claims, method))
+    return [bound.publish('of-the-device') !== undefined, bound.publish('of-the-module') !== undefined]
+  }
+  assert.deepEqual(said('pump-1', 'device'), [true, false])
+  assert.deepEqual(said('pump-1/filter', 'module'), [false, true])
+  assert.deepEqual(said('pump-1/other', 'module'), [false, false])
+  assert.deepEqual(said('pump-1/filter', 'sat'), [false, false])
+})
 
 test('the built-in policy lets every registered device connect, and nobody else do anything', () => {
   assert.equal(pump.connect(), 'hub-devices/own-topics')

@@ -1,4 +1,4 @@
-import type { Subject } from '#base'
+import { type Subject, identityParts } from '#base'
 import type { IdentityMethod } from './model.ts'
 import type { TokenValue } from './topic-pattern.ts'
 
@@ -8,8 +8,12 @@ export const hubAttributePrefix = 'thingwall.'
 /** How the identity was proven: `device` or another. */
 export const methodAttribute = `${hubAttributePrefix}method`
 
-/** A registered device's id; nobody else has this attribute. */
+/** A registered device's id; nobody else has this attribute, not even its modules. */
 export const deviceAttribute = `${hubAttributePrefix}device`
+
+/** A module's id, and the id of its device: modules alone have these attributes. */
+export const moduleAttribute = `${hubAttributePrefix}module`
+export const moduleOfAttribute = `${hubAttributePrefix}moduleOf`
 
 const otherMethods = ['x509', 'sat', 'custom'] as const
 
@@ -17,7 +21,8 @@ const otherMethods = ['x509', 'sat', 'custom'] as const
 export function methodOf(subject: Subject): IdentityMethod | undefined {
   const other = otherMethods.find((method) => subject.identity.startsWith(`${method}:`))
   if (other !== undefined) return other
-  return subject.identity === subject.username ? 'device' : undefined
+  if (subject.identity !== subject.username) return undefined
+  return identityParts(subject.identity).module === undefined ? 'device' : 'module'
 }
 
 /** What rules compare: the subject's attributes without those that only the hub may say, and what the hub says. */
@@ -27,7 +32,17 @@ export function attributesOf(subject: Subject): ReadonlyMap<string, string> {
   const method = methodOf(subject)
   if (method !== undefined) attributes.set(methodAttribute, method)
   if (method === 'device') attributes.set(deviceAttribute, subject.identity)
+  if (method === 'module') for (const [name, value] of moduleAttributesOf(subject)) attributes.set(name, value)
   return attributes
+}
+
+/** What the hub says of a module: by these two attributes a rule names it and nobody else. */
+export function moduleAttributesOf({ identity }: Pick<Subject, 'identity'>): ReadonlyMap<string, string> {
+  const { device, module = '' } = identityParts(identity)
+  return new Map<string, string>([
+    [moduleOfAttribute, device],
+    [moduleAttribute, module],
+  ])
 }
 
 const attributeToken = 'principal.attributes.'

@@ -7,7 +7,12 @@ export type AzureUserName = {
   readonly apiVersion: string | undefined
   /** `DeviceClientType`, percent-decoded; for display only. */
   readonly clientType: string | undefined
+  /** `model-id`, percent-decoded: what the device says it is (`dtmi:com:example:Thermostat;1`). Undefined also for what could be no such name. */
+  readonly modelId: string | undefined
 }
+
+/** Longest model id, in characters. [S] */
+const maxModelIdLength = 256
 
 /**
  * Reads `{host}/{deviceId}[/{moduleId}][/][?]api-version=...&...`. Splits at the first `?`, else at the last segment that holds
@@ -27,7 +32,19 @@ export function parseUserName(text: string): AzureUserName | undefined {
     const name = pair.slice(0, equals)
     if (!parameters.has(name)) parameters.set(name, decodeLeniently(pair.slice(equals + 1)))
   }
-  return { host, deviceId, moduleId, apiVersion: parameters.get('api-version'), clientType: parameters.get('DeviceClientType') }
+  const modelId = parameters.get('model-id')
+  return {
+    host,
+    deviceId,
+    moduleId,
+    apiVersion: parameters.get('api-version'),
+    clientType: parameters.get('DeviceClientType'),
+    modelId: modelId !== undefined && isModelId(modelId) ? modelId : undefined,
+  }
+}
+
+function isModelId(text: string): boolean {
+  return text.length <= maxModelIdLength && /^[!-~]+$/.test(text)
 }
 
 function splitQuery(text: string): readonly [string, string] {
