@@ -1,6 +1,7 @@
 export type { Attach, Granted, PolicyEffect } from './attach.ts'
 export { Broker } from './broker.ts'
 export type { Delivery } from './delivery.ts'
+export type { DirectDeliveries, DirectlySent } from './direct.ts'
 export type { Link } from './link.ts'
 export { type Message, ownProperties, isExpired, keep } from './message.ts'
 export type { BrokerDoor, BrokerPorts, DropReason } from './ports.ts'

@@ -2,9 +2,11 @@ import type { Instant } from '#base'
 import { type Delivery, newDelivery, noIdentifiers } from './delivery.ts'
 import type { Link } from './link.ts'
 import { type Message, isExpired, keep } from './message.ts'
+import { PacketIds, firstDirectId } from './packet-ids.ts'
 import type { DropReason } from './ports.ts'
 import type { QueueBudget } from './queue-budget.ts'
 import type { SessionLimits } from './session-limits.ts'
+import { Window } from './window.ts'
 
 /*
  * What one client still has to get. Two places: the queue, in order, and what is in flight, by packet identifier in the order of
@@ -32,10 +34,8 @@ export class Outgoing {
   readonly #host: OutgoingHost
   readonly #budget: QueueBudget
   #link: Link | undefined
-  #window = 0
-  /** Deliveries that occupy the window of this link. */
-  #outstanding = 0
-  #nextPacketId = 1
+  readonly window = new Window()
+  readonly #packetIds = new PacketIds()
   readonly #inflight = new Map<number, Delivery>()
   #inflightBytes = 0
   #queue: Delivery[] = []
@@ -68,16 +68,15 @@ export class Outgoing {
     }
   }
 
-  /** What is in flight, in order of sending. */
-  inflight(): Iterable<readonly [packetId: number, delivery: Delivery]> {
+  /** What is in flight by packet identifier, in order of sending. */
+  inflight(): ReadonlyMap<number, Delivery> {
     return this.#inflight
   }
 
   /** Connects, and sends again what was not acknowledged, DUP set, in the order of old [MQTT-4.4.0-1, MQTT-4.6.0-1], then what waits. */
   attach(link: Link, window: number): void {
     this.#link = link
-    this.#window = window
-    this.#outstanding = 0
+    this.window.open(window)
     this.#again = [...this.#inflight]
     this.#pump()
   }
@@ -86,6 +85,13 @@ export class Outgoing {
   detach(): void {
     this.#link = undefined
     this.#again = []
+    this.window.close()
+  }
+
+  /** Gives back a place that was taken in the window for what is none of the session's. */
+  givePlace(): void {
+    this.window.used--
+    this.#pump()
   }
 
   /** Sends or queues one message at QoS 1 or 2. `shared` is the shared subscription that it came by. */
@@ -230,14 +236,15 @@ export class Outgoing {
 
   #canLaunch(): boolean {
     return (
-      this.#outstanding < this.#window &&
-      this.#inflight.size < 0xffff &&
-      (this.#inflightBytes < this.#host.limits.queueBytes || this.#outstanding === 0)
+      this.window.hasPlace &&
+      this.#inflight.size < firstDirectId - 1 &&
+      (this.#inflightBytes < this.#host.limits.queueBytes || this.window.used === 0)
     )
   }
 
   #pump(): void {
     this.#sendAgain()
+    this.window.serve()
     // A link may end, and be gone, in the middle of this.
     while (this.#link !== undefined && this.#again.length === 0 && this.#canLaunch()) {
       const delivery = this.#shift()
@@ -256,7 +263,7 @@ export class Outgoing {
     let done = 0
     for (const [packetId, delivery] of this.#again) {
       const isGone = this.#inflight.get(packetId) !== delivery
-      if (!isGone && delivery.phase !== 'released' && this.#outstanding >= this.#window) break
+      if (!isGone && delivery.phase !== 'released' && !this.window.hasPlace) break
       done++
       if (!isGone) this.#repeat(packetId, delivery)
       if (this.#link === undefined) break
@@ -267,7 +274,7 @@ export class Outgoing {
 
   #repeat(packetId: number, delivery: Delivery): void {
     if (delivery.phase === 'released') return this.#release(packetId, delivery)
-    this.#outstanding++
+    this.window.used++
     delivery.link = this.#link
     if (delivery.phase === 'leaving') this.#depart(packetId, delivery)
     else this.#deliver(packetId, delivery, true)
@@ -275,10 +282,10 @@ export class Outgoing {
 
   /** Gives a packet identifier to a delivery that the budget has counted, and sends it. */
   #launch(delivery: Delivery): void {
-    const packetId = this.#freePacketId()
+    const packetId = this.#packetIds.take(this.#inflight)
     this.#inflight.set(packetId, delivery)
     this.#inflightBytes += delivery.bytes
-    this.#outstanding++
+    this.window.used++
     delivery.link = this.#link
     if (delivery.qos === 2 && this.#host.isStored) {
       delivery.phase = 'leaving'
@@ -354,7 +361,7 @@ export class Outgoing {
 
   #remove(packetId: number, delivery: Delivery): void {
     this.#inflight.delete(packetId)
-    if (delivery.link !== undefined && delivery.link === this.#link) this.#outstanding--
+    if (delivery.link !== undefined && delivery.link === this.#link) this.window.used--
     this.#shrink(delivery)
   }
 
@@ -386,14 +393,6 @@ export class Outgoing {
 
   #putInFlight(packetId: number, delivery: Delivery): void {
     this.#inflight.set(packetId, delivery)
-    this.#nextPacketId = packetId === 0xffff ? 1 : packetId + 1
-  }
-
-  #freePacketId(): number {
-    // Fewer than 65,535 are in flight, so one is free.
-    while (this.#inflight.has(this.#nextPacketId)) this.#nextPacketId = this.#nextPacketId === 0xffff ? 1 : this.#nextPacketId + 1
-    const packetId = this.#nextPacketId
-    this.#nextPacketId = packetId === 0xffff ? 1 : packetId + 1
-    return packetId
+    this.#packetIds.given(packetId)
   }
 }

@@ -1,8 +1,10 @@
 import type { DeviceId, Instant, Subject } from '#base'
-import type { Delivery } from './delivery.ts'
+import { type Delivery, noIdentifiers } from './delivery.ts'
+import { DirectDeliveries } from './direct.ts'
 import type { Link } from './link.ts'
 import { type Message, isExpired } from './message.ts'
 import { Outgoing, type OutgoingHost } from './outgoing.ts'
+import { firstDirectId } from './packet-ids.ts'
 import type { DropReason } from './ports.ts'
 import type { QueueBudget } from './queue-budget.ts'
 import type { SessionChange, SessionState, StoredDelivery, StoredSubscription, StoredWill } from './session-change.ts'
@@ -51,6 +53,7 @@ export class Session implements OutgoingHost {
   drops = 0
   readonly #house: SessionHouse
   #link: Link | undefined
+  #direct: DirectDeliveries | undefined
   readonly #drops = new Map<DropReason, number>()
 
   constructor(subject: Subject, limits: SessionLimits, house: SessionHouse) {
@@ -94,6 +97,8 @@ export class Session implements OutgoingHost {
   /** The connection is gone. */
   detach(now: Instant): void {
     this.#link = undefined
+    this.#direct?.detach()
+    this.#direct = undefined
     this.endedAt = now
     this.outgoing.detach()
   }
@@ -108,6 +113,32 @@ export class Session implements OutgoingHost {
     if (isExpired(message, this.now())) this.dropped('expired')
     else if (!this.#link.writable) this.dropped('too-slow')
     else if (!this.#link.deliver(message, 0, 0, retain, false, identifiers)) this.dropped('too-large')
+  }
+
+  /** What leaves at QoS 1 for this connection and is none of the session's; undefined while nobody is connected. */
+  direct(): DirectDeliveries | undefined {
+    if (this.#link !== undefined) this.#direct ??= new DirectDeliveries(this.outgoing, this.#link)
+    return this.#direct
+  }
+
+  /**
+   * Sends to this very client at QoS 0, if it has subscribed to `filter`: whatever else is subscribed anywhere has no part in it. False: it did not
+   * leave, which is counted where the client is to blame.
+   */
+  sendDirect(filter: string, message: Message): boolean {
+    const subscription = this.subscriptions.get(filter)
+    if (subscription === undefined || this.#link === undefined) return false
+    const identifiers = subscription.identifier === undefined ? noIdentifiers : [subscription.identifier]
+    if (!this.#link.writable) this.dropped('too-slow')
+    else if (!this.#link.deliver(message, 0, 0, false, false, identifiers)) this.dropped('too-large')
+    else return true
+    return false
+  }
+
+  /** PUBACK, with its reason code. */
+  acknowledge(packetId: number, reasonCode: number): void {
+    if (packetId >= firstDirectId && this.#direct?.acknowledge(packetId, reasonCode) === true) return
+    this.outgoing.acknowledge(packetId)
   }
 
   /** A QoS 2 message was taken under this identifier: until PUBREL nothing else is [MQTT-4.3.3-10]. */

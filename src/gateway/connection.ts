@@ -227,7 +227,7 @@ export class Connection implements Link, InboundConnection, Member {
       case 'publish':
         return live.inbound.publish(packet)
       case 'puback':
-        return live.session.outgoing.acknowledge(packet.packetId)
+        return live.session.acknowledge(packet.packetId, packet.reasonCode)
       case 'pubrec':
         return live.session.outgoing.received(packet.packetId, packet.reasonCode)
       case 'pubrel':
