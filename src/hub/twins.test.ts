@@ -51,10 +51,10 @@ async function open(store: Store, journal: Journal = new HeldJournal(), clock = 
 
 /** Lets pending work happen, and the disk take it, until `pending` is settled. */
 async function settled<T>(journal: HeldJournal, pending: Promise<T>): Promise<T> {
-  let isOver = false
-  const done = pending.finally(() => (isOver = true))
+  const state = { isOver: false }
+  const done = pending.finally(() => (state.isOver = true))
   done.catch(() => undefined)
-  while (!isOver) {
+  while (!state.isOver) {
     await turns(1)
     journal.flush()
   }
@@ -208,7 +208,7 @@ test('nobody is answered, told or shown anything before the disk has it', async 
   assert.deepEqual(heard, [])
   journal.flush()
   await turns(1)
-  assert.deepEqual(heard.toSorted(), ['desired', 'get', 'patch', 'report'])
+  assert.deepEqual(new Set(heard), new Set(['desired', 'get', 'patch', 'report']))
 })
 
 test('while the journal takes nothing the hub is busy, and nothing has changed', async () => {
