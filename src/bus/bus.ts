@@ -36,19 +36,27 @@ export function openBus(clock: Clock): Bus {
     async closeSessions(request) {
       const started = clock.monotonic()
       const answers = await Promise.all([...gateways].map((obey) => obey(request)))
-      const transports: Record<string, number> = {}
-      let closed = 0
-      let of = 0
-      for (const answer of answers) {
-        closed += answer.closed
-        of += answer.of
-        for (const [transport, count] of Object.entries(answer.transports)) transports[transport] = (transports[transport] ?? 0) + count
-      }
-      return { closed, of, elapsedMs: Math.round((clock.monotonic() - started) * 10) / 10, transports }
+      return { ...joinAnswers(answers), elapsedMs: Math.round((clock.monotonic() - started) * 10) / 10 }
     },
     onCloseSessions(obey) {
       gateways.add(obey)
       return () => void gateways.delete(obey)
     },
+  }
+}
+
+/** Adds up the receipts of orders that were given at the same time: the longest of them is how long it took. */
+export function joinReceipts(receipts: readonly CloseReceipt[]): CloseReceipt {
+  return { ...joinAnswers(receipts), elapsedMs: Math.max(0, ...receipts.map((receipt) => receipt.elapsedMs)) }
+}
+
+function joinAnswers(answers: readonly CloseAnswer[]): CloseAnswer {
+  const transports: Record<string, number> = {}
+  for (const answer of answers)
+    for (const [transport, count] of Object.entries(answer.transports)) transports[transport] = (transports[transport] ?? 0) + count
+  return {
+    closed: answers.reduce((sum, answer) => sum + answer.closed, 0),
+    of: answers.reduce((sum, answer) => sum + answer.of, 0),
+    transports,
   }
 }

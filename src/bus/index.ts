@@ -1,1 +1,1 @@
-export { type Bus, type CloseAnswer, type CloseReason, type CloseReceipt, type CloseRequest, openBus } from './bus.ts'
+export { type Bus, type CloseAnswer, type CloseReason, type CloseReceipt, type CloseRequest, joinReceipts, openBus } from './bus.ts'

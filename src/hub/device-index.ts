@@ -1,8 +1,6 @@
 import type { DeviceId } from '#base'
 import { type Device, type DeviceStatus, thumbprintsOf } from './device.ts'
-
-/** Changes up to this many move single entries of the sorted list; above, it is sorted anew when next asked for. */
-const maxSingleMoves = 64
+import { Thumbprints } from './registry-thumbprints.ts'
 
 /** What a listing asks for: devices after an id, whose id contains `search`, in a status. */
 export type DeviceQuery = {
@@ -12,16 +10,23 @@ export type DeviceQuery = {
   readonly status?: DeviceStatus | undefined
 }
 
-/** The registry in memory, so that a connecting device costs a `Map` lookup. Guards that its three views agree. */
+/** How many devices there are. */
+export type DeviceStatistics = { readonly total: number; readonly enabled: number; readonly disabled: number }
+
+/** The registry in memory, so that a connecting device costs a `Map` lookup. Guards that its views agree. */
 export class DeviceIndex {
   readonly #devices = new Map<string, Device>()
-  readonly #byThumbprint = new Map<string, readonly DeviceId[]>()
+  readonly #thumbprints = new Thumbprints()
   readonly #sealedKeys = new Map<DeviceId, Buffer>()
-  #sorted: string[] = []
-  #stale = false
+  #disabled = 0
+  /** In order, but with ids that are gone; and those that came since. A listing puts the two together, so that adding costs nothing. */
+  #sorted: readonly string[] = []
+  #added: string[] = []
+  #gone = 0
 
-  get count(): number {
-    return this.#devices.size
+  get statistics(): DeviceStatistics {
+    const total = this.#devices.size
+    return { total, enabled: total - this.#disabled, disabled: this.#disabled }
   }
 
   /** The device of this name. */
@@ -31,36 +36,35 @@ export class DeviceIndex {
 
   /** Every device that accepts a certificate with this SHA-256 thumbprint. */
   withThumbprint(print: string): readonly DeviceId[] {
-    return this.#byThumbprint.get(print) ?? []
+    return this.#thumbprints.with(print)
   }
 
   /** Adds devices, or puts them in the place of those of their name. */
   put(devices: readonly Device[]): void {
-    const single = devices.length <= maxSingleMoves
     for (const device of devices) {
       const before = this.#devices.get(device.id)
-      if (before !== undefined) this.#dropThumbprints(before)
+      if (before === undefined) this.#added.push(device.id)
+      else this.#leave(before)
       this.#devices.set(device.id, device)
-      for (const print of thumbprintsOf(device.authentication))
-        this.#byThumbprint.set(print, [...this.withThumbprint(print).filter((id) => id !== device.id), device.id])
-      if (before === undefined && single && !this.#stale) this.#sorted.splice(this.#position(device.id), 0, device.id)
+      this.#thumbprints.add(device.id, thumbprintsOf(device.authentication))
+      if (device.status === 'disabled') this.#disabled++
     }
-    if (!single) this.#stale = true
   }
 
   /** Takes a device out. */
   remove(id: DeviceId): void {
     const device = this.#devices.get(id)
     if (device === undefined) return
-    this.#dropThumbprints(device)
+    this.#leave(device)
     this.#devices.delete(id)
     this.#sealedKeys.delete(id)
-    if (!this.#stale) this.#sorted.splice(this.#position(id), 1)
+    this.#gone++
   }
 
-  /** Keeps the sealed keys of a device, until it is removed or {@link DeviceIndex.forgetKeys} is told. */
-  keep(id: DeviceId, sealed: Buffer): void {
-    this.#sealedKeys.set(id, sealed)
+  /** Keeps the sealed keys of a device until it is removed; null: it has none any more. */
+  keep(id: DeviceId, sealed: Buffer | null): void {
+    if (sealed === null) this.#sealedKeys.delete(id)
+    else this.#sealedKeys.set(id, sealed)
   }
 
   /** The sealed keys of a device. */
@@ -68,29 +72,35 @@ export class DeviceIndex {
     return this.#sealedKeys.get(id)
   }
 
-  /** The device has no keys any more. */
-  forgetKeys(id: DeviceId): void {
-    this.#sealedKeys.delete(id)
-  }
-
-  /** Devices in the order of their ids, and the id to go on after; `total` counts all that match. */
+  /**
+   * Devices in the order of their ids, and the id to go on after; `total` counts all that match. Without a filter it costs what the page holds; with
+   * one it looks at every device, to say how many match.
+   */
   list(query: DeviceQuery): { readonly devices: readonly Device[]; readonly next: string | null; readonly total: number } {
-    if (this.#stale) {
-      this.#sorted = [...this.#devices.keys()].sort()
-      this.#stale = false
+    const sorted = this.#inOrder()
+    const start = query.after === undefined ? 0 : positionAfter(sorted, query.after)
+    if (query.status === undefined && (query.search === undefined || query.search === '')) {
+      const devices = sorted.slice(start, start + query.limit).map((id) => this.#listed(id))
+      return { devices, total: sorted.length, next: start + query.limit < sorted.length ? (devices.at(-1)?.id ?? null) : null }
     }
     const devices: Device[] = []
     let total = 0
     let more = false
-    for (const id of this.#sorted) {
-      const device = this.#devices.get(id)
-      if (device === undefined || !matches(device, query)) continue
+    for (const [at, id] of sorted.entries()) {
+      const device = this.#listed(id)
+      if (!matches(device, query)) continue
       total++
-      if (query.after !== undefined && id <= query.after) continue
+      if (at < start) continue
       if (devices.length < query.limit) devices.push(device)
       else more = true
     }
     return { devices, total, next: more ? (devices.at(-1)?.id ?? null) : null }
+  }
+
+  #listed(id: string): Device {
+    const device = this.#devices.get(id)
+    if (device === undefined) throw new Error('bug: a device is listed and is not there')
+    return device
   }
 
   /** All devices, in no order. */
@@ -98,25 +108,43 @@ export class DeviceIndex {
     return this.#devices.values()
   }
 
-  #dropThumbprints(device: Device): void {
-    for (const print of thumbprintsOf(device.authentication)) {
-      const left = this.withThumbprint(print).filter((id) => id !== device.id)
-      if (left.length === 0) this.#byThumbprint.delete(print)
-      else this.#byThumbprint.set(print, left)
-    }
+  #leave(device: Device): void {
+    this.#thumbprints.drop(device.id, thumbprintsOf(device.authentication))
+    if (device.status === 'disabled') this.#disabled--
   }
 
-  /** Where `id` stands, or would stand, in the sorted list. */
-  #position(id: string): number {
-    let low = 0
-    let high = this.#sorted.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#sorted[middle] ?? '') < id) low = middle + 1
-      else high = middle
+  /** The ids of all devices in order: what came since the last listing is sorted by itself and merged in. */
+  #inOrder(): readonly string[] {
+    if (this.#added.length === 0 && this.#gone === 0) return this.#sorted
+    const added = this.#added.sort()
+    const merged: string[] = []
+    let next = 0
+    const take = (id: string) => {
+      // A name that went and came again stands in both lists.
+      if (this.#devices.has(id) && merged.at(-1) !== id) merged.push(id)
     }
-    return low
+    for (const id of this.#sorted) {
+      while (next < added.length && (added[next] ?? '') < id) take(added[next++] ?? '')
+      take(id)
+    }
+    while (next < added.length) take(added[next++] ?? '')
+    this.#sorted = merged
+    this.#added = []
+    this.#gone = 0
+    return merged
   }
+}
+
+/** The first position whose id comes after `id`. */
+function positionAfter(sorted: readonly string[], id: string): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] ?? '') <= id) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function matches(device: Device, query: DeviceQuery): boolean {

@@ -1,5 +1,7 @@
-import { type DeviceId, type Instant, type Result, instant, ok, parseDeviceId, refuse } from '#base'
+import { type DeviceId, type Instant, type Result, ok, refuse } from '#base'
 import type { Row } from '#store'
+import { idOfRow, instantOf, optionalInstantOf, optionalTextOf, textOf, textsOf } from './registry-columns.ts'
+import type { GivenKeys } from './shared-keys.ts'
 
 /** How a device proves itself. Thumbprints are SHA-256 of the certificate: 64 lower-case hex digits. */
 export type Authentication =
@@ -11,6 +13,9 @@ export type Authentication =
 /** Whether a device may connect. */
 export type DeviceStatus = 'enabled' | 'disabled'
 
+/** What a device can do besides: an IoT Edge device runs modules and connects others. */
+export type Capabilities = { readonly iotEdge: boolean }
+
 /** One device of the registry, as it is now. `generationId` tells a device apart from an earlier one of its name. */
 export type Device = {
   readonly id: DeviceId
@@ -18,19 +23,56 @@ export type Device = {
   readonly etag: string
   readonly status: DeviceStatus
   readonly statusReason: string | null
+  /** When the status was last changed; null: never since it was made. */
+  readonly statusUpdatedAt: Instant | null
   readonly authentication: Authentication
+  readonly capabilities: Capabilities
+  /** Whose child it is, `ms-azure-iot-edge://...`; of an IoT Edge device its own, and its parents' are the `parentScopes`. */
+  readonly deviceScope: string | null
+  readonly parentScopes: readonly string[]
   readonly createdAt: Instant
   readonly updatedAt: Instant
 }
 
-/** A device to be. */
-export type DeviceSpec = { readonly id: DeviceId; readonly authentication: Authentication }
+/** A device to be. What is left out: enabled, no IoT Edge, no scope, and keys of our making where it proves itself by keys. */
+export type DeviceSpec = {
+  readonly id: DeviceId
+  readonly authentication: Authentication
+  readonly keys?: GivenKeys | undefined
+  readonly status?: DeviceStatus | undefined
+  readonly statusReason?: string | null | undefined
+  readonly capabilities?: Capabilities | undefined
+  readonly deviceScope?: string | null | undefined
+  readonly parentScopes?: readonly string[] | undefined
+}
 
-/** What an operator may change; what is left out stays. */
+/** What may be changed; what is left out stays. */
 export type DevicePatch = {
-  readonly status?: DeviceStatus
-  readonly statusReason?: string | null
-  readonly authentication?: Authentication
+  readonly status?: DeviceStatus | undefined
+  readonly statusReason?: string | null | undefined
+  readonly authentication?: Authentication | undefined
+  /** With shared keys: new ones. */
+  readonly keys?: GivenKeys | undefined
+  readonly capabilities?: Capabilities | undefined
+  readonly deviceScope?: string | null | undefined
+  readonly parentScopes?: readonly string[] | undefined
+}
+
+/** Scopes of parents that a device may name, and the characters of one. Ours: IoT Hub does not say. */
+export const maxParentScopes = 8
+const maxScopeLength = 256
+
+/** How the scope of an IoT Edge device begins (azure-wire 5.1, [R]). */
+const scopePrefix = 'ms-azure-iot-edge://'
+
+/** The scope that an IoT Edge device gives its children. */
+export function edgeScope(id: DeviceId, generationId: string): string {
+  return `${scopePrefix}${id}-${generationId}`
+}
+
+/** Whether a text has the form of a scope. Nobody asks whether its parent exists: an import may bring the child first. */
+export function isScope(text: string): boolean {
+  return text.startsWith(scopePrefix) && text.length > scopePrefix.length && text.length <= maxScopeLength && /^[\x21-\x7e]+$/.test(text)
 }
 
 /** Longest reason for a status, in characters (Azure IoT Hub). */
@@ -80,49 +122,46 @@ export function thumbprintsOf(authentication: Authentication): readonly string[]
   return [authentication.primaryThumbprint, authentication.secondaryThumbprint].filter((print) => print !== null)
 }
 
+const noEdge: Capabilities = Object.freeze({ iotEdge: false })
+const edge: Capabilities = Object.freeze({ iotEdge: true })
+const noScopes: readonly string[] = Object.freeze([])
+
+/** One of the two values there are, so that a million devices share them. */
+export function capabilitiesOf(isEdge: boolean): Capabilities {
+  return isEdge ? edge : noEdge
+}
+
 /** Reads a device back from its row. Throws on a row that this room cannot have written. */
 export function deviceOf(row: Row): Device {
-  const id = parseDeviceId(text(row, 'id'))
-  if (!id.ok) throw new Error(`bug: the registry holds a device id that is none: ${id.error.message}`)
+  const scopes = textsOf(row, 'parent_scopes')
   const device: Device = {
-    id: id.value,
-    generationId: text(row, 'generation_id'),
-    etag: text(row, 'etag'),
-    status: text(row, 'status') === 'enabled' ? 'enabled' : 'disabled',
-    statusReason: optional(row, 'status_reason'),
+    id: idOfRow(row, 'id'),
+    generationId: textOf(row, 'generation_id'),
+    etag: textOf(row, 'etag'),
+    status: textOf(row, 'status') === 'enabled' ? 'enabled' : 'disabled',
+    statusReason: optionalTextOf(row, 'status_reason'),
+    statusUpdatedAt: optionalInstantOf(row, 'status_updated_at'),
     authentication: authenticationOf(row),
-    createdAt: time(row, 'created_at'),
-    updatedAt: time(row, 'updated_at'),
+    capabilities: capabilitiesOf(row['iot_edge'] === 1),
+    deviceScope: optionalTextOf(row, 'device_scope'),
+    parentScopes: scopes.length === 0 ? noScopes : Object.freeze(scopes),
+    createdAt: instantOf(row, 'created_at'),
+    updatedAt: instantOf(row, 'updated_at'),
   }
   return Object.freeze(device)
 }
 
-function authenticationOf(row: Row): Authentication {
+/** Reads how the device of a row proves itself. */
+export function authenticationOf(row: Row): Authentication {
   // Written as a self-signed device without thumbprints, which a release that knows no keys lets nobody be.
   if (row['sealed_keys'] !== null && row['sealed_keys'] !== undefined) return { type: 'sas' }
-  if (text(row, 'auth_type') !== 'selfSigned') return { type: 'certificateAuthority' }
-  const primaryThumbprint = optional(row, 'primary_thumbprint')
-  return { type: 'selfSigned', primaryThumbprint, secondaryThumbprint: optional(row, 'secondary_thumbprint') }
+  if (textOf(row, 'auth_type') !== 'selfSigned') return { type: 'certificateAuthority' }
+  const primaryThumbprint = optionalTextOf(row, 'primary_thumbprint')
+  return { type: 'selfSigned', primaryThumbprint, secondaryThumbprint: optionalTextOf(row, 'secondary_thumbprint') }
 }
 
 /** The sealed keys of a row, if the device has some. */
 export function sealedKeysOf(row: Row): Buffer | undefined {
   const sealed = row['sealed_keys']
   return sealed instanceof Uint8Array ? Buffer.from(sealed) : undefined
-}
-
-function text(row: Row, column: string): string {
-  const value = row[column]
-  if (typeof value !== 'string') throw new Error(`bug: column ${column} of a device is not text`)
-  return value
-}
-
-function optional(row: Row, column: string): string | null {
-  return row[column] === null ? null : text(row, column)
-}
-
-function time(row: Row, column: string): Instant {
-  const value = row[column]
-  if (typeof value !== 'number') throw new Error(`bug: column ${column} of a device is not a time`)
-  return instant(value)
 }

@@ -1,12 +1,14 @@
 import type { Journal } from '#journal'
 import type { CloudToDevice, FeedbackQueue, FileNotificationQueue } from './cloud-to-device.ts'
 import type { Files } from './file.ts'
-import type { Configurations, ModuleRegistry } from './hub-parts.ts'
+import type { Configurations } from './hub-parts.ts'
 import type { Jobs } from './job.ts'
 import type { Methods } from './method.ts'
+import type { ModuleRegistry } from './module-registry.ts'
 import type { Presence } from './presence.ts'
 import type { Queries } from './query.ts'
-import { type Registry, type RegistryPorts, openRegistry } from './registry.ts'
+import { type Registry, openRegistry } from './registry.ts'
+import type { RegistryPorts } from './registry-state.ts'
 import type { Twins } from './twin.ts'
 import { openTwins } from './twins.ts'
 
@@ -36,7 +38,7 @@ export type Hub = AsyncDisposable & {
 /** Opens the hub on its rows (its tables come from `hubMigrations`). Its parts are opened in order, and closed in reverse. Throws the store's Faults. */
 export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub> {
   await using scope = new AsyncDisposableStack()
-  const devices = await openRegistry(ports, signal)
+  const { devices, modules } = await openRegistry(ports, signal)
   const twins = scope.use(
     await openTwins(
       {
@@ -51,9 +53,7 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
   const opened = scope.move()
   return {
     devices,
-    get modules() {
-      return notOpened('modules')
-    },
+    modules,
     get presence() {
       return notOpened('presence')
     },

@@ -1,6 +1,7 @@
 export {
   type Authentication,
   type AuthenticationText,
+  type Capabilities,
   type Device,
   type DevicePatch,
   type DeviceSpec,
@@ -10,9 +11,9 @@ export {
   parseThumbprint,
 } from './device.ts'
 export { type CsvDevice, type CsvProblem, parseDeviceCsv } from './device-csv.ts'
-export type { DeviceQuery } from './device-index.ts'
+export type { DeviceQuery, DeviceStatistics } from './device-index.ts'
 export { type Hub, type HubPorts, openHub } from './hub.ts'
-export type { Configurations, ModuleRegistry } from './hub-parts.ts'
+export type { Configurations } from './hub-parts.ts'
 export {
   type DeviceJob,
   type DeviceJobStatus,
@@ -56,6 +57,8 @@ export type {
   QueuedMessage,
   ServiceQueue,
 } from './cloud-to-device.ts'
+export { type Module, type ModuleAuthentication, type ModulePatch, type ModuleSpec, maxModulesPerDevice } from './module.ts'
+export type { ModuleRegistry, UpdatedModule } from './module-registry.ts'
 export type { AttachedMethodLink, MethodAnswer, MethodCall, MethodLink, Methods } from './method.ts'
 export type { Presence, PresenceOf } from './presence.ts'
 export type { Queries, QueryPage, QueryRequest } from './query.ts'
@@ -72,8 +75,22 @@ export type {
   Twins,
 } from './twin.ts'
 export type { TwinFact } from './twin-change.ts'
+export {
+  type TwinAbout,
+  type TwinAboutParts,
+  type TwinEvent,
+  desiredChangeJson,
+  deviceTwinJson,
+  sectionJson,
+  serviceTwinJson,
+  twinAbout,
+  twinEventBody,
+} from './twin-json.ts'
 export { hubMigrations } from './migrations.ts'
 export type { AuditedCommit, DeviceChange, DeviceChanged, Tell } from './ports.ts'
-export { type Registry, type RegistryPorts, type Updated, reservedPrefix, reservedPrefixes } from './registry.ts'
+export type { Registry } from './registry.ts'
+export { type AddOptions, reservedPrefix, reservedPrefixes } from './registry-add.ts'
+export type { RegistryPorts } from './registry-state.ts'
+export type { Updated } from './registry-update.ts'
 export { type FactJson, factToJson } from './telemetry.ts'
-export type { SharedKeyPorts, SharedKeys } from './shared-keys.ts'
+export { type GivenKey, type GivenKeys, type SharedKeyPorts, type SharedKeys, parseSharedKey } from './shared-keys.ts'

@@ -18,10 +18,12 @@ export type AuditedCommit = (
 ) => Promise<Result<void, 'conflict'>>
 
 /** Tells the journal what has become durable. */
-export type Tell = (fact: FactOf<'device-created' | 'device-changed' | 'device-deleted'>) => void
+export type Tell = (
+  fact: FactOf<'device-created' | 'device-changed' | 'device-deleted' | 'module-created' | 'module-changed' | 'module-deleted'>,
+) => void
 
-/** What may have become of a device so that its live sessions must end. */
+/** What may have become of a device or module so that its live sessions must end. */
 export type DeviceChange = 'disabled' | 'deleted' | 'credential'
 
-/** Ends the live sessions of a device after a change and reports how many. */
-export type DeviceChanged = (device: DeviceId, change: DeviceChange) => Promise<CloseReceipt>
+/** Ends the live sessions of an identity, a device or a module, after a change and reports how many. */
+export type DeviceChanged = (identity: DeviceId, change: DeviceChange) => Promise<CloseReceipt>

@@ -1,5 +1,6 @@
 import type { Instant } from '#base'
 import { messageFactShapes } from './message-facts.ts'
+import { moduleFactShapes, registration } from './module-facts.ts'
 import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
 import { twinFactShapes } from './twin-facts.ts'
 
@@ -83,9 +84,9 @@ export const factShapes = {
     { code: text, message: text, address: text, listener: text },
     { certificate: object({ subject: text, fingerprint: text, issuer: text }, {}), device: text, clientId: text, count: number },
   ),
-  'device-created': object(deviceAct, {}),
+  'device-created': object(deviceAct, registration),
   'device-changed': object({ ...deviceAct, changes: list(text) }, {}),
-  'device-deleted': object(deviceAct, {}),
+  'device-deleted': object(deviceAct, registration),
   /** Times in milliseconds since the epoch; thumbprint is SHA-256, hexadecimal. */
   'certificate-issued': object(
     { device: text, actor: text, serial: text, thumbprint: text, issuer: text, notBefore: number, notAfter: number },
@@ -136,6 +137,7 @@ export const factShapes = {
   ),
   'hub-started': object({ version: text, listeners: list(text) }, {}),
   ...twinFactShapes,
+  ...moduleFactShapes,
   ...messageFactShapes,
 } as const
 

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import {
   type Authentication,
   type AuthenticationPorts,
+  type RegisteredDevice,
   type ServiceAccounts,
   keySetLimits,
   noResources,
@@ -11,7 +12,7 @@ import {
   readResources,
 } from '#access'
 import { type Clock, type DeviceId, type Result, ok, refuse } from '#base'
-import type { Bus, CloseReceipt } from '#bus'
+import { type Bus, type CloseReceipt, joinReceipts } from '#bus'
 import type { DeviceChange, Hub } from '#hub'
 import { type Pki, openForeignTrust } from '#pki'
 import type { AuthenticationConfig } from './authentication-config.ts'
@@ -120,13 +121,24 @@ export function registryPorts(config: Pick<ServerConfig, 'names' | 'authenticati
   const ourNames = new Set(config.names.map((name) => name.toLowerCase()))
   const { sasUntil } = config.authentication
   return {
-    find: (id) => systemDevice(id) ?? hub.devices.find(id),
-    withThumbprint: (sha256) => hub.devices.withThumbprint(sha256),
+    find: (id) => systemDevice(id) ?? hub.devices.find(id) ?? registeredModule(hub, id),
+    withThumbprint: (sha256) => [...hub.devices.withThumbprint(sha256), ...hub.modules.withThumbprint(sha256)],
     verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
     leafFacts: (leaf) => pki.leafFacts(leaf),
     isOurHost: (host) => ourNames.has(hostWithoutPort(host)),
-    sas: sasUntil === undefined ? undefined : { allowedUntil: sasUntil, keysOf: (device) => hub.devices.sharedKeys(device) },
+    sas:
+      sasUntil === undefined
+        ? undefined
+        : { allowedUntil: sasUntil, keysOf: (identity) => hub.devices.sharedKeys(identity) ?? hub.modules.sharedKeys(identity) },
   }
+}
+
+/** A module as authentication knows it: as enabled as its device. */
+function registeredModule(hub: Hub, identity: DeviceId): RegisteredDevice | undefined {
+  const module = hub.modules.find(identity)
+  const device = module === undefined ? undefined : hub.devices.find(module.device)
+  if (module === undefined || device === undefined) return undefined
+  return { ...module, id: identity, status: device.status }
 }
 
 /** Ends the sessions of a device after a change, and those of identities that live only as long as it may connect (edge.md 1.6, 9). */
@@ -137,16 +149,7 @@ export async function closeAllOf(
   authentication: Pick<Authentication, 'identitiesTiedTo'>,
 ): Promise<CloseReceipt> {
   const all = [device, ...authentication.identitiesTiedTo(device)]
-  const receipts = await Promise.all(all.map((identity) => bus.closeSessions({ device: identity, reason })))
-  const transports: Record<string, number> = {}
-  for (const receipt of receipts)
-    for (const [transport, count] of Object.entries(receipt.transports)) transports[transport] = (transports[transport] ?? 0) + count
-  return {
-    closed: receipts.reduce((sum, receipt) => sum + receipt.closed, 0),
-    of: receipts.reduce((sum, receipt) => sum + receipt.of, 0),
-    elapsedMs: Math.max(...receipts.map((receipt) => receipt.elapsedMs)),
-    transports,
-  }
+  return joinReceipts(await Promise.all(all.map((identity) => bus.closeSessions({ device: identity, reason }))))
 }
 
 function hostWithoutPort(host: string): string {

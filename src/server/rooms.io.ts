@@ -136,14 +136,11 @@ export async function openRooms(
         commit: (grant, what, statements) => audit.commit(grant, what, statements),
         tell: (fact) => void journal.append(encodeFact(fact)),
         changed: (device, reason) => closeAllOf(device, reason, bus, authentication),
-        sharedKeys:
-          config.authentication.sasUntil === undefined
-            ? undefined
-            : {
-                allowedUntil: config.authentication.sasUntil,
-                seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
-                unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
-              },
+        sharedKeys: {
+          allowedUntil: config.authentication.sasUntil,
+          seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
+          unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
+        },
         trouble: (what, error) => log.error(what, { error }),
       },
       signal,
