@@ -178,3 +178,23 @@ test('a journal that is not the one the rows were made of is said, and rows stay
   assert.deepEqual((await twins.get(identity('a')))?.reported.properties, { n: 4 })
   assert.ok((await twins.patchReported(identity('a'), { n: 5 })).ok)
 })
+
+test('rows wait for the journal: they must not know of a change that a crash can take back', async () => {
+  await using held = await openTestStore(hubMigrations)
+  await new DeviceRows(held.store).add(...names)
+  const clock = new FakeClock()
+  const disk = new MemoryDisk()
+  await using journal = await openOn(disk, { clock })
+  await using twins = await open(held.store, journal, clock)
+  await twins.get(identity('a'))
+  const release = disk.stallSyncs(0)
+  const answers: string[] = []
+  const report = twins.patchReported(identity('a'), { n: 1 }).then(() => answers.push('report'))
+  const flush = twins.flushed().then(() => answers.push('flush'))
+  await turns(20)
+  const rows = () => held.store.query("SELECT reported FROM twins WHERE identity = 'a'")
+  assert.deepEqual([answers, (await rows())[0]?.['reported']], [[], '{}'])
+  release()
+  await Promise.all([report, flush])
+  assert.deepEqual([answers, (await rows())[0]?.['reported']], [['report', 'flush'], '{"n":1}'])
+})
