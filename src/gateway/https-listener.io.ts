@@ -15,7 +15,10 @@ const subprotocol = 'mqtt'
 /** Where MQTT over WebSocket is served: IoT Hub's path for Azure SDKs, and the usual one. */
 const webSocketPaths = new Set(['/$iothub/websocket', '/mqtt'])
 
-/** The HTTPS server for devices: WebSocket upgrades and `/healthz`; everything else is 404. It does not listen: `front` hands it its sockets. */
+/**
+ * The HTTPS server for devices: WebSocket upgrades, `/healthz`, and what back ends ask, which others answer. It does not listen: `front` hands
+ * it its sockets.
+ */
 export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
   // What a stranger may send in all: the upgrade request, a CONNECT, and the frames around it.
   const strangerBytes = limits.httpHeaderBytes + 2 * front.limits.reader.mqttConnectBytes
@@ -47,7 +50,15 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
     else socket.destroy()
   })
-  server.on('request', (request, response) => answer(request, response, desk))
+  server.on('request', (request, response) => {
+    const { http } = desk.ports
+    if (http === undefined || isHealth(request)) return answer(request, response, desk)
+    // Whoever was served has shown who they are.
+    response.once('finish', () => {
+      if (response.statusCode < 400) front.proven(request.socket)
+    })
+    http(request, response)
+  })
 
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
     socket.on('error', ignoreError)
@@ -89,10 +100,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, desk: Desk): void {
-  const [status, body] =
-    request.url === '/healthz' && (request.method === 'GET' || request.method === 'HEAD')
-      ? health([...desk.ports.health(), ...desk.overload.reasons])
-      : ([404, notFound] as const)
+  const [status, body] = isHealth(request) ? health([...desk.ports.health(), ...desk.overload.reasons]) : ([404, notFound] as const)
   const bytes = Buffer.from(JSON.stringify(body))
   response.writeHead(status, {
     'content-type': status === 404 ? 'application/problem+json' : 'application/json',
@@ -101,6 +109,10 @@ function answer(request: IncomingMessage, response: ServerResponse, desk: Desk):
     'cache-control': 'no-store',
   })
   response.end(request.method === 'HEAD' ? undefined : bytes)
+}
+
+function isHealth({ url, method }: IncomingMessage): boolean {
+  return url === '/healthz' && (method === 'GET' || method === 'HEAD')
 }
 
 const notFound = {
