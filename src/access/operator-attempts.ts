@@ -11,23 +11,25 @@ const maxAddresses = 1_024
 type Window = { start: number; count: number }
 
 /**
- * Counts failed sign-ins. The tokens have 256 random bits and cannot be guessed; this keeps a guesser from filling the audit log
+ * Counts failed sign-ins, or failures of back ends. The tokens have 256 random bits and cannot be guessed; this keeps a guesser from filling the audit log
  * and from using our time.
  */
 export class Attempts {
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #most: { readonly perAddress: number; readonly together: number }
   readonly #byAddress = new Map<string, Window>()
   readonly #all: Window = { start: 0, count: 0 }
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'monotonic'>, most: { readonly perAddress: number; readonly together: number } = failedSignIns) {
     this.#clock = clock
+    this.#most = most
   }
 
   /** True while `address` has used up its tries, or all addresses together have. */
   exhausted(address: string): boolean {
     const now = this.#clock.monotonic()
     const own = this.#byAddress.get(groupOf(address))
-    return current(this.#all, now) >= failedSignIns.together || (own !== undefined && current(own, now) >= failedSignIns.perAddress)
+    return current(this.#all, now) >= this.#most.together || (own !== undefined && current(own, now) >= this.#most.perAddress)
   }
 
   /** Notes one failure. */

@@ -1,6 +1,7 @@
 import type { Instant } from '#base'
 import { messageFactShapes } from './message-facts.ts'
 import { moduleFactShapes, registration } from './module-facts.ts'
+import { serviceFactShapes } from './service-facts.ts'
 import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
 import { twinFactShapes } from './twin-facts.ts'
 
@@ -139,6 +140,7 @@ export const factShapes = {
   ...twinFactShapes,
   ...moduleFactShapes,
   ...messageFactShapes,
+  ...serviceFactShapes,
 } as const
 
 type JsonFacts = { readonly [K in keyof typeof factShapes]: { readonly kind: K; readonly time: Instant } & Shaped<(typeof factShapes)[K]> }

@@ -56,6 +56,8 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'file-upload-started': 65,
   'file-uploaded': 66,
   'service-messages-dropped': 67,
+  'service-added': 90,
+  'service-removed': 91,
 }
 const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
   (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),

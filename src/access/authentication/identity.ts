@@ -90,12 +90,13 @@ function hex(byte: number): string {
 // oxlint-disable-next-line no-control-regex -- control characters are what this refuses
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffd\ufeff]/
 
-function isSafe(text: string): boolean {
+/** Whether a text from outside may be kept and shown: whole characters, and none that break or reorder what people read. */
+export function isSafeText(text: string): boolean {
   return !unsafe.test(text) && text.isWellFormed()
 }
 
 function usableName(name: string): string | undefined {
-  return name.length > 0 && name.length <= identityLimits.usernameCharacters && isSafe(name) ? name : undefined
+  return name.length > 0 && name.length <= identityLimits.usernameCharacters && isSafeText(name) ? name : undefined
 }
 
 function usableAttributes(attributes: ReadonlyMap<string, string>): Readonly<Record<string, string>> | undefined {
@@ -114,5 +115,5 @@ function usableAttributes(attributes: ReadonlyMap<string, string>): Readonly<Rec
 /** Whether an attribute may be given to a client by anybody but the hub: bounded, plain text, and not reserved. */
 export function isUsableAttribute(name: string, value: string): boolean {
   if (name === '' || name.length > identityLimits.attributeNameCharacters || value.length > identityLimits.attributeCharacters) return false
-  return isSafe(name) && isSafe(value) && !name.startsWith(hubAttributePrefix) && name !== '__proto__'
+  return isSafeText(name) && isSafeText(value) && !name.startsWith(hubAttributePrefix) && name !== '__proto__'
 }

@@ -1,9 +1,18 @@
-import { type KeyObject, createPublicKey } from 'node:crypto'
+import { type KeyObject, createPublicKey, hash } from 'node:crypto'
 import { type Clock, type Refusal, type Result, fail, ok, refuse } from '#base'
 import { type Json, parseJson } from '#wire/json'
 
+/** An algorithm of JSON Web Signatures that is taken here. */
+export type SigningAlgorithm = 'ES256' | 'RS256' | 'PS256' | 'EdDSA'
+
 /** A key that tokens of an issuer may be signed with, and the only algorithm that it is used for. */
-export type SigningKey = { readonly key: KeyObject; readonly algorithm: 'ES256' | 'RS256' }
+export type SigningKey = { readonly key: KeyObject; readonly algorithm: SigningAlgorithm }
+
+/** What tokens of service accounts may be signed with (edge.md 1.8). */
+export const accountAlgorithms: readonly SigningAlgorithm[] = ['ES256', 'RS256']
+
+/** What tokens of back ends may be signed with. */
+export const serviceAlgorithms: readonly SigningAlgorithm[] = ['ES256', 'RS256', 'PS256', 'EdDSA']
 
 /** Bounds of a key set and of how often it is read. */
 export const keySetLimits = {
@@ -21,7 +30,7 @@ export const keySetLimits = {
  * Reads a JSON Web Key Set (RFC 7517). Keys of other kinds, for other uses, too weak or without a `kid` are left out, as the RFC asks; refused are
  * sets that are none, have no key for us, or hold a private or secret one: whoever publishes that has lost it.
  */
-export function parseKeySet(text: string): Result<ReadonlyMap<string, SigningKey>> {
+export function parseKeySet(text: string, taken: readonly SigningAlgorithm[] = accountAlgorithms): Result<ReadonlyMap<string, SigningKey>> {
   const read = parseJson(text, keySetLimits.bytes, 8)
   if (!read.ok) return read
   const list = isObject(read.value) ? read.value['keys'] : undefined
@@ -36,30 +45,56 @@ export function parseKeySet(text: string): Result<ReadonlyMap<string, SigningKey
         'The key set holds a private or secret key. Publish the public ones alone, and replace this one.',
       )
     const { kid } = jwk
-    const key = signingKey(jwk)
+    const key = signingKey(jwk, taken)
     if (typeof kid !== 'string' || kid === '' || kid.length > keySetLimits.kidCharacters || key === undefined) continue
     if (keys.has(kid)) return refuse('access/key-set-malformed', 'Two keys of the set have the same kid.')
     keys.set(kid, key)
   }
-  return keys.size === 0 ? refuse('access/key-set-malformed', 'The key set has no key for ES256 or RS256.') : ok(keys)
+  return keys.size === 0 ? refuse('access/key-set-malformed', `The key set has no key for ${taken.join(' or ')}.`) : ok(keys)
 }
 
-function signingKey(jwk: { readonly [key: string]: Json }): SigningKey | undefined {
-  const { kty, crv, x, y, n, e, use, alg } = jwk
-  const algorithm = kty === 'EC' && crv === 'P-256' ? 'ES256' : kty === 'RSA' ? 'RS256' : undefined
-  if (algorithm === undefined || (use !== undefined && use !== 'sig') || (alg !== undefined && alg !== algorithm)) return undefined
-  const material =
-    algorithm === 'ES256'
-      ? typeof x === 'string' && typeof y === 'string' && { kty: 'EC', crv: 'P-256', x, y }
-      : typeof n === 'string' && typeof e === 'string' && { kty: 'RSA', n, e }
-  if (material === false) return undefined
+/**
+ * Reads one public key of a back end from its JWK (RFC 7517), and names it by its thumbprint (RFC 7638, SHA-256 in base64url). Undefined for what is none, is
+ * private, too weak, or for another use or algorithm.
+ */
+export function parsePublicJwk(text: string): (SigningKey & { readonly thumbprint: string; readonly canonical: string }) | undefined {
+  const read = parseJson(text, 8_192, 3)
+  if (!read.ok || !isObject(read.value) || read.value['d'] !== undefined) return undefined
+  const key = signingKey(read.value, serviceAlgorithms)
+  if (key === undefined) return undefined
+  // Members in the order of their names, as the thumbprint wants them, and nothing that was not looked at.
+  const { crv, e, kty, n, x, y } = key.key.export({ format: 'jwk' })
+  const members = Object.entries({ crv, e, kty, n, x, y }).filter(([, value]) => value !== undefined)
+  const canonical = JSON.stringify({ ...Object.fromEntries(members), alg: key.algorithm })
+  return { ...key, canonical, thumbprint: hash('sha256', JSON.stringify(Object.fromEntries(members)), 'base64url') }
+}
+
+function signingKey(jwk: { readonly [key: string]: Json }, taken: readonly SigningAlgorithm[]): SigningKey | undefined {
+  const algorithm = algorithmOf(jwk)
+  if (algorithm === undefined || !taken.includes(algorithm) || (jwk['use'] !== undefined && jwk['use'] !== 'sig')) return undefined
+  const material = materialOf(jwk)
+  if (material === undefined) return undefined
   try {
     const key = createPublicKey({ key: material, format: 'jwk' })
     const bits = key.asymmetricKeyDetails?.modulusLength
-    return algorithm === 'RS256' && (bits === undefined || bits < 2048 || bits > 8192) ? undefined : { key, algorithm }
+    return jwk['kty'] === 'RSA' && (bits === undefined || bits < 2048 || bits > 8192) ? undefined : { key, algorithm }
   } catch {
     return undefined // a point off the curve and the like
   }
+}
+
+/** The one algorithm of a key: its kind decides, and for RSA its `alg`, RS256 without one. */
+function algorithmOf({ kty, crv, alg }: { readonly [key: string]: Json }): SigningAlgorithm | undefined {
+  if (kty === 'EC' && crv === 'P-256') return alg === undefined || alg === 'ES256' ? 'ES256' : undefined
+  if (kty === 'OKP' && crv === 'Ed25519') return alg === undefined || alg === 'EdDSA' || alg === 'Ed25519' ? 'EdDSA' : undefined
+  if (kty !== 'RSA') return undefined
+  return alg === undefined || alg === 'RS256' ? 'RS256' : alg === 'PS256' ? 'PS256' : undefined
+}
+
+function materialOf({ kty, x, y, n, e }: { readonly [key: string]: Json }): Readonly<Record<string, string>> | undefined {
+  if (kty === 'EC') return typeof x === 'string' && typeof y === 'string' ? { kty, crv: 'P-256', x, y } : undefined
+  if (kty === 'OKP') return typeof x === 'string' ? { kty, crv: 'Ed25519', x } : undefined
+  return typeof n === 'string' && typeof e === 'string' ? { kty: 'RSA', n, e } : undefined
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {
@@ -70,6 +105,7 @@ function isObject(value: Json): value is { readonly [key: string]: Json } {
 export class KeySet {
   readonly #read: () => Promise<string | undefined>
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #taken: readonly SigningAlgorithm[]
   #keys: ReadonlyMap<string, SigningKey> = new Map()
   #readAt = Number.NEGATIVE_INFINITY
   #triedAt = Number.NEGATIVE_INFINITY
@@ -81,8 +117,13 @@ export class KeySet {
   }
 
   /** `read` resolves to the text of the set; undefined when it could not be had. */
-  constructor(read: () => Promise<string | undefined>, clock: Pick<Clock, 'monotonic'>) {
+  constructor(
+    read: () => Promise<string | undefined>,
+    clock: Pick<Clock, 'monotonic'>,
+    taken: readonly SigningAlgorithm[] = accountAlgorithms,
+  ) {
     this.#read = read
+    this.#taken = taken
     this.#clock = clock
   }
 
@@ -107,7 +148,9 @@ export class KeySet {
     try {
       const text = await this.#read()
       const parsed =
-        text === undefined ? refuse('access/token-keys-unavailable', '', 'the keys of the issuer could not be read') : parseKeySet(text)
+        text === undefined
+          ? refuse('access/token-keys-unavailable', '', 'the keys of the issuer could not be read')
+          : parseKeySet(text, this.#taken)
       if (parsed.ok) {
         this.#keys = parsed.value
         this.#readAt = this.#clock.monotonic()

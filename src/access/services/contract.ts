@@ -20,6 +20,11 @@ export interface Services {
    * bare token. Refuses `access/service-refused` with the reason in the detail alone, and `access/too-many-attempts` after many failures from one address.
    */
   authenticate(token: string, about: ServiceRequest): Promise<Result<ServiceCaller>>
+  /**
+   * Called when the rights of some callers end before their tokens do, because a service or a policy was removed: whatever was opened by a caller that is
+   * not `good` any more must be closed now. Returns how to be told no more.
+   */
+  onRevoked(told: (isGood: (caller: ServiceCaller) => boolean) => void): () => void
 }
 
 /** What a back end hears, whatever was wrong with its token. */
@@ -30,4 +35,5 @@ export function refuseService(detail: string): { readonly ok: false; readonly er
 /** Knows nobody: every token is refused. */
 export const noServices: Services = {
   authenticate: async () => refuseService('this hub knows no services'),
+  onRevoked: () => () => {},
 }
