@@ -1,11 +1,14 @@
-import type { Journal } from '#journal'
+import type { DeviceId } from '#base'
+import { type Journal, type JsonFact, encodeFact } from '#journal'
 import type { CloudToDevice, FeedbackQueue, FileNotificationQueue } from './cloud-to-device.ts'
+import { openMessages } from './cloud-to-device-queue.ts'
 import type { Files } from './file.ts'
 import type { Configurations } from './hub-parts.ts'
 import type { Jobs } from './job.ts'
 import type { Methods } from './method.ts'
+import { openMethods } from './method-calls.ts'
 import type { ModuleRegistry } from './module-registry.ts'
-import type { Presence } from './presence.ts'
+import { type Presence, openPresence } from './presence.ts'
 import type { Queries } from './query.ts'
 import { type Registry, openRegistry } from './registry.ts'
 import type { RegistryPorts } from './registry-state.ts'
@@ -38,35 +41,44 @@ export type Hub = AsyncDisposable & {
 /** Opens the hub on its rows (its tables come from `hubMigrations`). Its parts are opened in order, and closed in reverse. Throws the store's Faults. */
 export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub> {
   await using scope = new AsyncDisposableStack()
+  const trouble = ports.trouble ?? (() => undefined)
   const { devices, modules } = await openRegistry(ports, signal)
+  const registered = (identity: string) => devices.find(identity) ?? modules.find(identity)
+  const identified = (identity: string) => devices.find(identity)?.id ?? modules.find(identity)?.identity
+  const presence = scope.use(
+    await openPresence({ ...ports, registered: identified, onRemoved: (gone) => devices.onRemoved(gone), trouble }, signal),
+  )
   const twins = scope.use(
     await openTwins(
       {
         ...ports,
-        registered: (identity) => devices.find(identity),
+        registered,
         audit: async (grant, what) => void (await ports.commit(grant, what, [])),
-        trouble: ports.trouble ?? (() => undefined),
+        trouble,
       },
       signal,
     ),
   )
+  const tell = (fact: JsonFact) => void ports.journal.append(encodeFact(fact))
+  const generationOf = (identity: DeviceId) => registered(identity)?.generationId
+  const messages = scope.use(await openMessages({ ...ports, tell, trouble, generationOf }, signal))
+  devices.onRemoving(messages.removing)
+  devices.onRemoved(messages.removed)
+  const methods = openMethods({
+    clock: ports.clock,
+    tell,
+    isRegistered: (identity) => registered(identity) !== undefined,
+    audit: async (grant, what) => void (await ports.commit(grant, what, [])),
+  })
   const opened = scope.move()
   return {
     devices,
     modules,
-    get presence() {
-      return notOpened('presence')
-    },
+    presence,
     twins,
-    get methods() {
-      return notOpened('methods')
-    },
-    get messages() {
-      return notOpened('messages')
-    },
-    get feedback() {
-      return notOpened('feedback')
-    },
+    methods,
+    messages: messages.messages,
+    feedback: messages.feedback,
     get fileNotifications() {
       return notOpened('fileNotifications')
     },

@@ -1,4 +1,5 @@
 import type { Migration } from '#store'
+import { hubQueueMigrations } from './queue-rows.ts'
 import { hubTwinMigrations } from './twin-migrations.ts'
 
 /** The tables of the device registry and of twins. */
@@ -87,4 +88,5 @@ export const hubMigrations: readonly Migration[] = [
     `,
   },
   ...hubTwinMigrations,
+  ...hubQueueMigrations,
 ]
