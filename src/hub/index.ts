@@ -11,6 +11,18 @@ export {
   parseThumbprint,
 } from './device.ts'
 export { type CsvDevice, type CsvProblem, parseDeviceCsv } from './device-csv.ts'
+export {
+  type AzureDevice,
+  type AzureModule,
+  deviceFromAzureJson,
+  deviceMembersFromAzureJson,
+  deviceSpecOf,
+  deviceToAzureJson,
+  moduleFromAzureJson,
+  moduleMembersFromAzureJson,
+  moduleSpecOf,
+  moduleToAzureJson,
+} from './device-json.ts'
 export type { DeviceQuery, DeviceStatistics } from './device-index.ts'
 export { type Hub, type HubPorts, openHub } from './hub.ts'
 export type { Configurations } from './hub-parts.ts'
@@ -92,5 +104,5 @@ export type { Registry } from './registry.ts'
 export { type AddOptions, reservedPrefix, reservedPrefixes } from './registry-add.ts'
 export type { RegistryPorts } from './registry-state.ts'
 export type { Updated } from './registry-update.ts'
-export { type FactJson, factToJson } from './telemetry.ts'
+export { type FactJson, type TelemetryForm, factToJson, telemetryForm } from './telemetry.ts'
 export { type GivenKey, type GivenKeys, type SharedKeyPorts, type SharedKeys, parseSharedKey } from './shared-keys.ts'

@@ -191,6 +191,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     journal,
     broker,
     bus,
+    hub,
     authenticate: authentication.authenticate,
     reauthenticate: authentication.reauthenticate,
     authenticateDevice: authentication.authenticateDevice,
