@@ -18,7 +18,7 @@ import type { Desk } from './desk.ts'
 import { type EndReason, disconnectCode, isBanned } from './end-reason.ts'
 import type { InboundConnection } from './inbound.ts'
 import type { ListenerLimits } from './listener-limits.ts'
-import { type Live, becomes, openLive } from './live.ts'
+import { type Live, becomes, openLive, startLive } from './live.ts'
 import type { Member } from './member.ts'
 import { type NotOpened, type Opening, acceptance, isAnswered, isDenial, judgeConnect, refusalPacket } from './opening.ts'
 import { Outbox, gathered } from './outbox.ts'
@@ -109,6 +109,7 @@ export class Connection implements Link, InboundConnection, Member {
 
   /** Called a few times a second: a client that published too fast goes on. */
   wake(): void {
+    this.#live?.inbound.wake()
     if (this.#live?.inbound.rate !== undefined) this.resume()
   }
 
@@ -237,9 +238,9 @@ export class Connection implements Link, InboundConnection, Member {
       case 'pingreq':
         return this.#outbox.write(encode({ type: 'pingresp' }, this.#outbox.version))
       case 'subscribe':
-        return this.#answerWhenRecorded(subscribe(this.#desk, live.inbound.verdicts, live.session, packet, this.#outbox), live.session)
+        return this.#answerWhenRecorded(subscribe(this.#desk, live.inbound, live.session, packet, this.#outbox), live.session)
       case 'unsubscribe':
-        return this.#answerWhenRecorded(unsubscribe(this.#desk, live.session, packet, this.#outbox.version), live.session)
+        return this.#answerWhenRecorded(unsubscribe(this.#desk, live.inbound, live.session, packet, this.#outbox.version), live.session)
       case 'disconnect':
         return this.#disconnect(packet, live)
       case 'auth':
@@ -299,7 +300,7 @@ export class Connection implements Link, InboundConnection, Member {
     const described = this.describe()
     if (described !== undefined) tellConnected(this.#desk, described, principal.subject, connect.will?.topic)
     this.#outbox.write(encode(acceptance(connect, opening, live.present, this.#limits), connect.version))
-    if (!isLate || this.judgeAgain()) this.#desk.ports.broker.start(live.session, this, opening.receiveMaximum)
+    if (!isLate || this.judgeAgain()) startLive(this.#desk, live, this)
   }
 
   #disconnect(packet: DisconnectPacket, { session, opening }: Live): void {
@@ -387,7 +388,8 @@ export class Connection implements Link, InboundConnection, Member {
     else this.transport.end()
     const described = this.describe()
     if (this.#live === undefined || described === undefined) return
-    const { opening, session } = this.#live
+    const { opening, session, inbound } = this.#live
+    inbound.end()
     this.#desk.leave(opening.principal, this)
     tellDisconnected(this.#desk, described, reason)
     this.#desk.ports.broker.detach(session, this, more.will ?? (isBanned(reason) ? 'discard' : 'publish'))

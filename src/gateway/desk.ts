@@ -7,6 +7,7 @@ import { type Counters, newCounters } from './counters.ts'
 import { FactLog } from './fact-log.ts'
 import { LoadWatch } from './load-watch.ts'
 import type { Member } from './member.ts'
+import { DesiredListeners } from './operations/desired-listeners.ts'
 import { type LoadBounds, defaultLoadBounds } from './overload.ts'
 import type { GatewayPorts } from './ports.ts'
 import { PublishRates } from './publish-rates.ts'
@@ -27,6 +28,8 @@ export class Desk {
   readonly takeovers = new Takeovers()
   readonly rates = new PublishRates()
   readonly heads: PublishHeads
+  /** Who wants to hear of desired properties. */
+  readonly desired = new DesiredListeners()
   /** Monotonic milliseconds, refreshed a few times a second: exact enough for keep alive and free to read. */
   tick: number
   readonly #live = new Map<DeviceId, Set<Member>>()
@@ -70,6 +73,7 @@ export class Desk {
     if (connections === undefined) {
       connections = new Set()
       this.#live.set(principal.device, connections)
+      if (isRegistered(principal)) this.ports.hub.presence.connected(principal.device)
     }
     connections.add(connection)
     this.#open++
@@ -84,6 +88,7 @@ export class Desk {
     if (connections.size > 0) return
     this.#live.delete(principal.device)
     this.rates.forget(principal.device)
+    if (isRegistered(principal)) this.ports.hub.presence.disconnected(principal.device)
   }
 
   /**
@@ -107,4 +112,9 @@ export class Desk {
     const due = this.#due.splice(0)
     for (const connection of due) connection.flush()
   }
+}
+
+/** Identities of other methods than the registry's have no twin, and nobody asks whether they are connected. */
+function isRegistered({ generationId }: Principal): boolean {
+  return generationId !== ''
 }

@@ -11,6 +11,7 @@ import { Desk } from './desk.ts'
 import { type ListenerLimits, defaultListenerLimits } from './listener-limits.ts'
 import type { Transport } from './transport.ts'
 import { FakeClock } from '../../test/fake-clock.ts'
+import { FakeGatewayHub } from '../../test/fake-gateway-hub.ts'
 import { HeldJournal } from '../../test/held-journal.ts'
 import { SeededRandom } from '../../test/seeded-random.ts'
 
@@ -66,6 +67,11 @@ export class FakeTransport implements Transport {
 
 const listener = { ...defaultListenerLimits, maxPacketBytes: 1_000, connectionsPerIdentity: 2, sessionExpirySeconds: 3_600 }
 
+/** Turns in which promises go on. */
+export const turns = async (count = 20) => {
+  for (let i = 0; i < count; i++) await Promise.resolve()
+}
+
 /** A gateway without sockets: identities are what the fake certificate says, the disk waits for the test, the policy can be changed. */
 export function gateway(more: { readonly limits?: Partial<ListenerLimits>; readonly reauthenticate?: Reauthenticate } = {}) {
   const clock = new FakeClock()
@@ -93,7 +99,9 @@ export function gateway(more: { readonly limits?: Partial<ListenerLimits>; reado
   })
   /** What authentication says of a device; a test may replace it. */
   const proof = { of: principal }
+  const hub = new FakeGatewayHub()
   const desk = new Desk({
+    hub,
     clock,
     journal,
     broker,
@@ -146,7 +154,8 @@ export function gateway(more: { readonly limits?: Partial<ListenerLimits>; reado
     policyOf = next
     return desk.policyChanged()
   }
-  return { clock, journal, broker, desk, connect, facts, applyPolicy, proof }
+  hub.twins.onDesired((change) => desk.desired.tell(change))
+  return { clock, journal, broker, hub, desk, connect, facts, applyPolicy, proof }
 }
 
 /** A policy that allows what the lists have, literally, and connecting. */

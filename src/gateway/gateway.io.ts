@@ -4,6 +4,9 @@ import type { CloseAnswer, CloseRequest } from '#bus'
 import type { PolicyEffect } from '#broker'
 import type { JsonFact, Offset } from '#journal'
 import { Admission, type AdmissionLimits, defaultAdmissionLimits } from './admission.ts'
+import { createAmqpServer } from './amqp/amqp-listener.io.ts'
+import type { AmqpDoor } from './amqp/door.ts'
+import { type AmqpConfig, openAmqp } from './amqp/open.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Desk } from './desk.ts'
@@ -24,8 +27,11 @@ export type GatewayConfig = {
   readonly host: string
   readonly mqttPort: number
   readonly httpsPort: number
+  readonly amqpPort: number
   readonly mqttLimits: ListenerLimits
   readonly httpsLimits: ListenerLimits
+  readonly amqpLimits: ListenerLimits
+  readonly amqp: AmqpConfig
   readonly admission: AdmissionLimits
   readonly overload: LoadBounds
   /** What the process may use; undefined: all that the machine or its container has. */
@@ -47,6 +53,7 @@ export interface Gateway extends AsyncDisposable {
   readonly load: { readonly level: Level; readonly reasons: readonly string[] }
   readonly mqttPort: number
   readonly httpsPort: number
+  readonly amqpPort: number
   connections(): readonly LiveConnection[]
   /** Every message whose journal record is below this offset has reached its subscribers' queues. */
   readonly routedTo: Offset
@@ -71,7 +78,7 @@ const sweepMs = 250
 const consoleAdmission: AdmissionLimits = { ...defaultAdmissionLimits, connects: undefined, connectsPerAddress: undefined }
 
 /**
- * Opens both listeners. Throws the Fault `gateway/port-taken` or `gateway/port-privileged` with the fix in its message. The journal's
+ * Opens the listeners. Throws the Fault `gateway/port-taken` or `gateway/port-privileged` with the fix in its message. The journal's
  * flushes, the bus and the certificates are wired here; everything after that happens in {@link Connection}.
  */
 export async function openGateway(config: GatewayConfig, ports: GatewayPorts, signal: AbortSignal): Promise<Gateway> {
@@ -84,7 +91,10 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
   const httpsFront = createFront({ name: 'https', limits: config.httpsLimits, answersHealth: true }, desk, admission)
   const workers = config.workers === 0 ? undefined : openMqttWorkers(config.workers, desk, mqttFront, strangers)
   const mqtt = workers ?? createMqttServer(desk, mqttFront, strangers)
-  const https = createHttpsServer(desk, httpsFront, strangers)
+  const amqpDoor = openAmqp(desk, config.amqp, ports.eventOf)
+  const amqpFront = createFront({ name: 'amqp', limits: config.amqpLimits, answersHealth: false }, desk, admission)
+  const amqp = createAmqpServer(desk, amqpFront, amqpDoor)
+  const https = createHttpsServer(desk, httpsFront, strangers, amqpDoor)
 
   await using opened = new AsyncDisposableStack()
   opened.defer(ports.journal.onDurable((end) => desk.acknowledgements.durable(end)))
@@ -99,17 +109,24 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     for (const [server, { handshakeMs }] of [
       [mqtt, config.mqttLimits],
       [https, config.httpsLimits],
+      [amqp, config.amqpLimits],
     ] as const)
       server.setSecureContext(tlsSettings(ports.serverTls(), ticketKeys, handshakeMs))
   })
   opened.defer(
     ports.bus.onCloseSessions(async (request) => {
       // A ticket issued before must not spare anyone a full handshake from now on.
-      for (const server of [mqtt, https]) server.setTicketKeys(ports.random.bytes(48))
+      for (const server of [mqtt, https, amqp]) server.setTicketKeys(ports.random.bytes(48))
       return closeSessions(desk, request)
     }),
   )
-  opened.defer(ports.clock.every(sweepMs, () => sweep(desk, strangers)))
+  opened.defer(ports.hub.twins.onDesired((change) => desk.desired.tell(change)))
+  opened.defer(
+    ports.clock.every(sweepMs, () => {
+      sweep(desk, strangers)
+      amqpDoor.sweep()
+    }),
+  )
   opened.use(
     sampleLoad(
       ports.clock,
@@ -123,7 +140,9 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
   opened.defer(() => mqttFront.close())
   const httpsPort = await httpsFront.listen(https, config.host, config.httpsPort, '--https-port')
   opened.defer(() => httpsFront.close())
-  opened.defer(() => sayGoodbye(desk, strangers, https))
+  const amqpPort = await amqpFront.listen(amqp, config.host, config.amqpPort, '--amqp-port')
+  opened.defer(() => amqpFront.close())
+  opened.defer(() => sayGoodbye(desk, strangers, https, amqpDoor))
   workers?.start()
   const scope = opened.move()
   let closed: Promise<void> | undefined
@@ -146,6 +165,7 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
     load: desk.overload,
     mqttPort,
     httpsPort,
+    amqpPort,
     connections: () => [...desk.live()].map((connection) => connection.describe()).filter((connection) => connection !== undefined),
     onFact: (observe) => desk.facts.observed(observe),
     async serve(name, server, host, port, option) {
@@ -168,12 +188,14 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
 const lastWordMs = 2_500
 
 /** Tells every client, and cuts those that do not go. The fronts are closed after this and wait for the sockets. */
-function sayGoodbye(desk: Desk, strangers: ReadonlySet<Connection>, https: { closeAllConnections(): void }): void {
+function sayGoodbye(desk: Desk, strangers: ReadonlySet<Connection>, https: { closeAllConnections(): void }, amqp: AmqpDoor): void {
+  amqp.close()
   const all: Member[] = [...strangers, ...desk.live()]
   for (const connection of all) connection.end('server-shutting-down')
   https.closeAllConnections()
   desk.ports.clock.after(lastWordMs, () => {
     for (const connection of all) connection.transport.destroy()
+    amqp.destroy()
   })
 }
 

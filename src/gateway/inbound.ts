@@ -1,11 +1,14 @@
 import type { Session } from '#broker'
 import type { Offset } from '#journal'
+import { parseDeviceTopic } from '#wire/azure'
 import { type PublishPacket, reasonCodes } from '#wire/mqtt'
 import { type Acknowledged, acknowledgement } from './acknowledgements.ts'
 import type { Desk } from './desk.ts'
 import type { EndReason } from './end-reason.ts'
 import type { ListenerLimits } from './listener-limits.ts'
 import { type Publisher, isKept, takePublication } from './publication.ts'
+import { DeviceOperations } from './operations/operations.ts'
+import { interestOf, wantsNothing } from './operations/interest.ts'
 import { tellDenied } from './records.ts'
 import type { TokenBucket } from './token-bucket.ts'
 import type { TopicVerdict, TopicVerdicts } from './topic-verdict.ts'
@@ -21,6 +24,8 @@ export interface InboundConnection extends Acknowledged {
   /** Sends an acknowledgement at the end of this turn; it does not wait for the disk. */
   answer(packetId: number, answer: number): void
   fail(reason: EndReason, code: number): void
+  /** There may be room for more: goes on reading. */
+  resume(): void
 }
 
 /** See the theory of operation above. */
@@ -40,6 +45,12 @@ export class Inbound {
   readonly #session: Session
   readonly #connection: InboundConnection
   readonly #aliases: string[] = []
+  /** The session was there before this connection. */
+  readonly #isResumed: boolean
+  /** What the client does beside publishing and subscribing; most do nothing. */
+  #operations: DeviceOperations | undefined
+  #messagesTold = 0
+  #isOver = false
 
   constructor(
     desk: Desk,
@@ -48,6 +59,7 @@ export class Inbound {
     publisher: Publisher,
     session: Session,
     connection: InboundConnection,
+    isResumed: boolean,
   ) {
     this.#desk = desk
     this.#limits = limits
@@ -55,11 +67,13 @@ export class Inbound {
     this.publisher = publisher
     this.#session = session
     this.#connection = connection
+    this.#isResumed = isResumed
   }
 
   /** Whether the client has to wait: too much is on its way to the disk, or it publishes too fast. */
   get isFull(): boolean {
-    return this.unacknowledged >= this.#limits.receiveMaximum || this.rate?.has(this.#desk.tick) === false
+    if (this.unacknowledged >= this.#limits.receiveMaximum || this.#operations?.isFull === true) return true
+    return this.rate?.has(this.#desk.tick) === false
   }
 
   /** HOT PATH. Takes a PUBLISH. */
@@ -77,8 +91,29 @@ export class Inbound {
       // Until PUBREL it is the same message, whatever it says now [MQTT-4.3.3-10].
       return this.#answerInLine(packetId, acknowledgement.pubrec, this.#desk.ports.journal.end)
     const verdict = this.verdicts.publish(topic)
-    if (verdict.rule === undefined) return this.#deny(topic, packet)
+    if (verdict.rule === undefined) return this.#operate(topic, packet, packetId)
     this.#take(verdict, packet, packetId)
+  }
+
+  /** The session's subscriptions may be others than before. */
+  refresh(): void {
+    if (this.#isOver) return
+    if (this.#operations === undefined && wantsNothing(interestOf(this.#session))) return
+    this.#operationsOf().refresh()
+  }
+
+  /** Called a few times a second. */
+  wake(): void {
+    this.#operations?.wake()
+    if (this.messages === this.#messagesTold) return
+    this.#messagesTold = this.messages
+    this.#desk.ports.hub.presence.active(this.#session.owner)
+  }
+
+  /** The connection is gone. */
+  end(): void {
+    this.#isOver = true
+    this.#operations?.end()
   }
 
   /** Takes a PUBREL: the identifier is free again when PUBCOMP leaves. */
@@ -114,6 +149,23 @@ export class Inbound {
     }
     this.unacknowledged++
     this.#desk.acknowledgements.wait(this.#connection, packetId, answer, journal.end, message)
+  }
+
+  /** A topic of IoT Hub's operations: the device asks something of the hub, or answers. Everything else is denied. */
+  #operate(topic: string, packet: PublishPacket, packetId: number): void {
+    const operation = this.verdicts.operate(topic) ? parseDeviceTopic(topic) : undefined
+    if (operation === undefined || operation.kind === 'telemetry') return this.#deny(topic, packet)
+    if (packet.qos === 0) return this.#operationsOf().take(operation, packet.payload, undefined)
+    if (packet.qos === 2 && this.#isOverReceiveMaximum()) return this.#connection.fail('malformed', reasonCodes['receive-maximum-exceeded'])
+    if (packet.qos === 2) this.#session.take(packetId)
+    const answer = packet.qos === 2 ? acknowledgement.pubrec : acknowledgement.puback
+    const done = () => this.#answerInLine(packetId, answer, this.#desk.ports.journal.end)
+    this.#operationsOf().take(operation, packet.payload, done)
+  }
+
+  #operationsOf(): DeviceOperations {
+    this.#operations ??= new DeviceOperations(this.#desk, this.#session, this.#isResumed, () => this.#connection.resume())
+    return this.#operations
   }
 
   /** MQTT 3.1.1 has no Receive Maximum, and its identifiers are bound enough. */

@@ -38,8 +38,16 @@ export function openLive(
   const { session, present } = desk.ports.broker.attach(asked)
   const { messageExpirySeconds } = limits
   const publisher = { subject, connection: connection.id, stamp, mqttVersion, messageExpirySeconds }
-  const inbound = new Inbound(desk, limits, verdicts, publisher, session, connection)
+  const inbound = new Inbound(desk, limits, verdicts, publisher, session, connection, present)
   return { session, present, inbound, method: connect.properties?.authenticationMethod, opening }
+}
+
+/** Lets messages flow to a client that was told so, and serves what its session has subscribed to before. */
+export function startLive(desk: Desk, { session, inbound, opening }: Live, link: Link): void {
+  const { device, modelId } = opening.principal
+  if (modelId !== undefined) desk.ports.hub.twins.announceModel(device, modelId)
+  desk.ports.broker.start(session, link, opening.receiveMaximum)
+  inbound.refresh()
 }
 
 /** The same identity has proven itself again, perhaps with other attributes: what it was allowed is judged again (edge.md 1.9). */

@@ -15,6 +15,7 @@ import { Expected } from '../../test/model/expected.ts'
 import { type History, type Publication, type Step, randomHistory, shown, shrink } from '../../test/model/history.ts'
 import type { ModelSession, Place } from '../../test/model/session.ts'
 import { FakeClock } from '../../test/fake-clock.ts'
+import { FakeGatewayHub } from '../../test/fake-gateway-hub.ts'
 import { HeldJournal } from '../../test/held-journal.ts'
 import { parsed } from '../../test/policy-fixture.ts'
 import { SeededRandom } from '../../test/seeded-random.ts'
@@ -68,8 +69,7 @@ export class ModelRun {
 
   constructor(policy: number) {
     this.#expected = new Expected(policy)
-    const clock = this.#clock
-    const policyOf = () => compiled[this.#expected.policy] ?? assert.fail()
+    const [clock, policyOf] = [this.#clock, () => compiled[this.#expected.policy] ?? assert.fail()]
     this.#broker = new Broker(
       { retained: { messages: 1_000, bytes: 1_000_000 }, totalQueueBytes: 1_000_000_000, session: limits },
       {
@@ -85,6 +85,7 @@ export class ModelRun {
       broker: this.#broker,
       random: new SeededRandom(7),
       bus: openBus(clock),
+      hub: new FakeGatewayHub(),
       authenticate: () => ok(this.#principal()),
       services: noServices,
       policyOf: (subject) => policyOf().bind(subject),
@@ -112,8 +113,7 @@ export class ModelRun {
 
   /** Brings everyone back under a policy that allows everything, until nothing more comes. Then nothing may be missing, or be held. */
   async finish(): Promise<readonly string[]> {
-    const { sessions } = this.#expected
-    const { problems } = this.#expected.debts
+    const [{ sessions }, { problems }] = [this.#expected, this.#expected.debts]
     const whole = {
       do: 'connect',
       version: 5,

@@ -3,10 +3,15 @@ import type { Authenticate, AuthenticateDevice, BoundPolicy, Reauthenticate, Ser
 import type { Broker } from '#broker'
 import type { Bus } from '#bus'
 import type { Clock, DeviceId, Random, Subject } from '#base'
+import type { Hub } from '#hub'
 import type { Journal } from '#journal'
+import type { EventOf } from './amqp/events/source.ts'
 
 /** A certificate with its key, as TLS wants them: PEM, leaf first. */
 export type ServerTls = { readonly key: string; readonly cert: string; readonly clientCa: string }
+
+/** What the device door uses of the hub's domain. */
+export type GatewayHub = Pick<Hub, 'presence' | 'twins' | 'methods' | 'messages' | 'feedback' | 'fileNotifications' | 'files'>
 
 /** What the device door asks of the rest of the house. */
 export type GatewayPorts = {
@@ -15,6 +20,7 @@ export type GatewayPorts = {
   readonly journal: Journal
   readonly broker: Broker
   readonly bus: Bus
+  readonly hub: GatewayHub
   /** Proves an identity: at once, unless somebody outside has to be asked. */
   readonly authenticate: Authenticate
   /** Proves an identity again on a live connection; without it nobody can. */
@@ -23,6 +29,8 @@ export type GatewayPorts = {
   readonly authenticateDevice?: AuthenticateDevice | undefined
   /** Proves back ends. */
   readonly services: Services
+  /** What readers of the built-in endpoint for events see of a fact; undefined: telemetry. */
+  readonly eventOf?: EventOf | undefined
   /** Answers what the HTTPS listener does not serve itself: back ends. Without it that is 404. */
   http?(request: IncomingMessage, response: ServerResponse): void
   /** What the subject may do by the policy of now. Asked again for the same object it costs a lookup. */

@@ -1,9 +1,9 @@
 import type { Session, StoredSubscription } from '#broker'
 import { type ProtocolVersion, type SubackPacket, type SubscribePacket, type UnsubscribePacket, encode, reasonCodes } from '#wire/mqtt'
 import type { Desk } from './desk.ts'
+import type { Inbound } from './inbound.ts'
 import { encodeExplained, subscribeReason } from './reason-string.ts'
 import { tellDenied } from './records.ts'
-import type { TopicVerdicts } from './topic-verdict.ts'
 
 /** What the client reads: its version, whether it wants to be told why, and packets of how many bytes. */
 export type Reads = { readonly version: ProtocolVersion; readonly explains: boolean; readonly maxPacketBytes: number }
@@ -19,11 +19,11 @@ export type Outcome = {
 }
 
 /** Judges each filter by itself, and adds those that are allowed. Retained messages follow SUBACK. */
-export function subscribe(desk: Desk, verdicts: TopicVerdicts, session: Session, packet: SubscribePacket, reads: Reads): Outcome {
+export function subscribe(desk: Desk, inbound: Inbound, session: Session, packet: SubscribePacket, reads: Reads): Outcome {
   const identifier = packet.properties?.subscriptionIdentifiers?.[0]
   const allowed: StoredSubscription[] = []
   const isAllowed = packet.subscriptions.map((asked) => {
-    if (verdicts.subscribe(asked.filter) === undefined) {
+    if (inbound.verdicts.subscribe(asked.filter) === undefined) {
       tellDenied(desk, session, 'subscribe', asked.filter)
       return false
     }
@@ -41,12 +41,17 @@ export function subscribe(desk: Desk, verdicts: TopicVerdicts, session: Session,
   const suback: SubackPacket = { type: 'suback', packetId: packet.packetId, reasonCodes: codes }
   const why = reads.explains ? subscribeReason(codes) : undefined
   const answer = reads.version === 4 ? encode(suback, 4) : encodeExplained(suback, why, reads.maxPacketBytes)
-  return { answer, recorded, after: () => broker.sendRetained(session, retained) }
+  const after = () => {
+    broker.sendRetained(session, retained)
+    inbound.refresh()
+  }
+  return { answer, recorded, after }
 }
 
 /** Removes subscriptions. A filter that was not subscribed is said so in MQTT 5 (0x11). */
-export function unsubscribe(desk: Desk, session: Session, packet: UnsubscribePacket, version: ProtocolVersion): Outcome {
+export function unsubscribe(desk: Desk, inbound: Inbound, session: Session, packet: UnsubscribePacket, version: ProtocolVersion): Outcome {
   const { known, recorded } = desk.ports.broker.unsubscribe(session, packet.filters)
   const codes = known.map((was) => (was ? reasonCodes.success : reasonCodes['no-subscription-existed']))
-  return { answer: encode({ type: 'unsuback', packetId: packet.packetId, reasonCodes: codes }, version), recorded, after() {} }
+  const answer = encode({ type: 'unsuback', packetId: packet.packetId, reasonCodes: codes }, version)
+  return { answer, recorded, after: () => inbound.refresh() }
 }
