@@ -1,5 +1,6 @@
 import type { DeviceId } from '#base'
 import { type Journal, type JsonFact, encodeFact } from '#journal'
+import { type Bulk, openBulk } from './bulk.ts'
 import type { CloudToDevice, FeedbackQueue, FileNotificationQueue } from './cloud-to-device.ts'
 import { openMessages } from './cloud-to-device-queue.ts'
 import type { Files } from './file.ts'
@@ -26,6 +27,7 @@ export type HubPorts = RegistryPorts & {
 export type Hub = AsyncDisposable & {
   readonly devices: Registry
   readonly modules: ModuleRegistry
+  readonly bulk: Bulk
   readonly presence: Presence
   readonly twins: Twins
   readonly methods: Methods
@@ -74,6 +76,7 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
   return {
     devices,
     modules,
+    bulk: openBulk({ devices, modules, twins }),
     presence,
     twins,
     methods,

@@ -10,6 +10,18 @@ export {
   parseAuthentication,
   parseThumbprint,
 } from './device.ts'
+export { type Bulk, type BulkGrants, type BulkOptions, type BulkResult } from './bulk.ts'
+export {
+  type BulkItem,
+  type BulkList,
+  type BulkMode,
+  type BulkProblem,
+  type BulkTarget,
+  type BulkTwin,
+  bulkFromAzureJson,
+  bulkItemFromAzureJson,
+  bulkModes,
+} from './bulk-item.ts'
 export { type CsvDevice, type CsvProblem, parseDeviceCsv } from './device-csv.ts'
 export {
   type AzureDevice,

@@ -1,13 +1,15 @@
 import type { CloseReceipt } from '#bus'
 import { type DeviceId, type Grant, type Result, ok, refuse } from '#base'
+import type { Device } from './device.ts'
 import { type Module, type ModulePatch, type ModuleSpec, maxManagedByLength, maxModulesPerDevice } from './module.ts'
 import { modulePrints } from './module-index.ts'
 import { moduleCreated, moduleDeleted, newModule } from './module-new.ts'
+import type { AddOptions } from './registry-add.ts'
 import { firstKeys, keysAfter } from './registry-keys.ts'
 import { moduleDeletion, moduleInsertion, moduleReplacement } from './registry-rows.ts'
 import { type RegistryState, actorOf, endSessions, newEtag, roomFor } from './registry-state.ts'
 import { deviceNotFound } from './registry-update.ts'
-import { type SharedKeys, mayShareKeys, openSharedKeys } from './shared-keys.ts'
+import { type SharedKeyPorts, type SharedKeys, mayShareKeys, openSharedKeys } from './shared-keys.ts'
 
 /** A changed module, and what became of its sessions when the change ended them. */
 export type UpdatedModule = { readonly module: Module; readonly receipt: CloseReceipt | null }
@@ -25,9 +27,9 @@ export interface ModuleRegistry {
   all(): Iterable<Module>
   /**
    * Adds a module to a device. Refuses `hub/device-not-found`, `hub/module-exists`, `hub/too-many-modules` (50 a device), `hub/registry-full`,
-   * `hub/managed-by-too-long`, and `hub/sas-off`.
+   * `hub/managed-by-too-long`, and `hub/sas-off`. One with shared keys that arrives with a disabled device may keep them (`sasArrivesDisabled`).
    */
-  add(grant: Grant<'device.write'>, spec: ModuleSpec): Promise<Result<Module>>
+  add(grant: Grant<'device.write'>, spec: ModuleSpec, options?: AddOptions): Promise<Result<Module>>
   /** Changes a module. Refuses `hub/module-not-found`, `hub/etag-differs`, `hub/managed-by-too-long`, and `hub/sas-off`. */
   update(grant: Grant<'device.write'>, identity: DeviceId, patch: ModulePatch, etag?: string): Promise<Result<UpdatedModule>>
   /** Deletes a module and ends its sessions. Refuses `hub/module-not-found`, `hub/etag-differs`, and `hub/system-module`. */
@@ -51,13 +53,18 @@ export function moduleRegistryOf(state: RegistryState): ModuleRegistry {
       if (module === undefined || sealed === undefined || ports.sharedKeys === undefined) return undefined
       return openSharedKeys(module, ports.sharedKeys, sealed)
     },
-    add: (grant, spec) => addModule(state, grant, spec),
+    add: (grant, spec, options = {}) => addModule(state, grant, spec, options),
     update: (grant, identity, patch, etag) => updateModule(state, grant, { identity, patch, etag }),
     remove: (grant, identity, etag) => removeModule(state, grant, identity, etag),
   }
 }
 
-async function addModule(state: RegistryState, grant: Grant<'device.write'>, spec: ModuleSpec): Promise<Result<Module>> {
+async function addModule(
+  state: RegistryState,
+  grant: Grant<'device.write'>,
+  spec: ModuleSpec,
+  options: AddOptions,
+): Promise<Result<Module>> {
   const { ports, devices, modules } = state
   const device = devices.find(spec.device)
   if (device === undefined) return deviceNotFound(spec.device)
@@ -68,8 +75,7 @@ async function addModule(state: RegistryState, grant: Grant<'device.write'>, spe
   const room = roomFor(state, 1)
   if (!room.ok) return room
   const module = newModule(ports, spec)
-  const isKeyed = spec.authentication.type === 'sas'
-  const sharing = isKeyed ? mayShareKeys(ports.sharedKeys, ports.clock) : undefined
+  const sharing = spec.authentication.type === 'sas' ? sharingFor(state, device, options) : undefined
   if (sharing !== undefined && !sharing.ok) return sharing
   const sealed = sharing === undefined ? null : firstKeys(module, spec.keys, sharing.value, ports)
   const entry = { action: 'module.add', resource: `device:${module.identity}`, detail: auditDetail(module) }
@@ -84,6 +90,12 @@ async function addModule(state: RegistryState, grant: Grant<'device.write'>, spe
   modules.put(module, sealed)
   ports.tell(moduleCreated(module, grant))
   return ok(module)
+}
+
+/** A module has no status of its own: its keys may come while there may be none only to a device that is shut. */
+function sharingFor({ ports }: RegistryState, device: Device, { sasArrivesDisabled }: AddOptions): Result<SharedKeyPorts> {
+  if (sasArrivesDisabled === true && device.status === 'disabled' && ports.sharedKeys !== undefined) return ok(ports.sharedKeys)
+  return mayShareKeys(ports.sharedKeys, ports.clock)
 }
 
 type Change = { readonly identity: DeviceId; readonly patch: ModulePatch; readonly etag: string | undefined }
