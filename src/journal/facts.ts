@@ -3,6 +3,7 @@ import { messageFactShapes } from './message-facts.ts'
 import { moduleFactShapes, registration } from './module-facts.ts'
 import { serviceFactShapes } from './service-facts.ts'
 import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
+import { configurationFactShapes } from './configuration-facts.ts'
 import { twinFactShapes } from './twin-facts.ts'
 
 /** How a message was authenticated, and how it came: what every telemetry record of one connection shares. */
@@ -138,6 +139,7 @@ export const factShapes = {
   ),
   'hub-started': object({ version: text, listeners: list(text) }, {}),
   ...twinFactShapes,
+  ...configurationFactShapes,
   ...moduleFactShapes,
   ...messageFactShapes,
   ...serviceFactShapes,
