@@ -29,6 +29,7 @@ export function knownServices(known: ReadonlyMap<string, ServiceCaller>): Servic
       const found = known.get(token)
       return found === undefined ? refuse('access/service-refused', 'The token does not open this hub.') : { ok: true, value: found }
     },
+    onRevoked: () => () => {},
   }
 }
 

@@ -2,10 +2,10 @@ export type { Credentials, Refused } from './authenticate.ts'
 export type { Authenticate, AuthenticateDevice, DeviceClaim, Reauthenticate, Reauthenticated } from './authentication/contract.ts'
 export { openHttpsClient } from './authentication/https-client.io.ts'
 export { identityPrefixes } from './authentication/identity.ts'
-export { keySetLimits } from './authentication/key-set.ts'
+export { KeySet, keySetLimits, serviceAlgorithms } from './authentication/key-set.ts'
 export { type Authentication, type ServiceAccounts, openAuthentication } from './authentication/open.ts'
 export { type Resources, noResources, readResources } from './authentication/resources.ts'
-export type { DeviceKeys, SasPort } from './authentication/sas.ts'
+export type { DeviceKeys, SasPort, SigningPolicy } from './authentication/sas.ts'
 export { type PlacedProblem, placed } from './documents/lines.ts'
 export type { Problems } from './documents/problems.ts'
 export type { BoundPolicy } from './policy/bound-policy.ts'
@@ -31,4 +31,20 @@ export type { AppendAudit } from './operator-ports.ts'
 export { type Session, isCsrfOf, sessionIdleMs, sessionMs } from './operator-session.ts'
 export { signInLinkMs } from './operator-token.ts'
 export { type Operators, openOperators } from './operators.ts'
+export { type Issuer, servicePrefix } from './services/bearer.ts'
 export { type ServiceCaller, type ServiceRequest, type Services, noServices } from './services/contract.ts'
+export { type NewPolicy, type ServiceDirectory, openServiceDirectory } from './services/directory.ts'
+export {
+  type Permission,
+  type Role,
+  actionsOfPermissions,
+  actionsOfRoles,
+  parsePermission,
+  parseRole,
+  permissions,
+  roles,
+  shortRole,
+} from './services/permissions.ts'
+export { type RegisteredService, type SharedAccessPolicy, serviceMigrations } from './services/records.ts'
+export { coversResource } from './services/resource.ts'
+export { openServices } from './services/services.ts'

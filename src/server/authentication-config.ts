@@ -23,8 +23,7 @@ export function authenticationConfig(
   const no = (place: string, why: string) => refuse('server/settings-invalid', `authentication.${place} ${why}.`)
   const { documents = [], serviceAccounts: accounts = {}, sas = {} } = settings
   const ended = sas.allowedUntil
-  if (ended !== undefined && (!time.test(ended) || Number.isNaN(Date.parse(ended))))
-    return no('sas.allowedUntil', 'must be a time such as 2027-01-31T00:00:00Z')
+  if (ended !== undefined && !isTime(ended)) return no('sas.allowedUntil', 'must be a time such as 2027-01-31T00:00:00Z')
   const { issuer, keys, ca, review, reviewToken } = accounts
   const caFile = ca === undefined ? undefined : resolvePath(ca)
   const common = { documents: documents.map(resolvePath), sasUntil: ended === undefined ? undefined : instant(Date.parse(ended)) }
@@ -47,7 +46,13 @@ export function authenticationConfig(
   return ok({ ...common, serviceAccounts: { by: 'keys', issuer, keys: remote, caFile } })
 }
 
-function httpsUrl(text: string): URL | undefined {
+/** Whether a text is a time of RFC 3339, with its zone. */
+export function isTime(text: string): boolean {
+  return time.test(text) && !Number.isNaN(Date.parse(text))
+}
+
+/** An https URL without credentials, query or fragment; undefined for everything else. */
+export function httpsUrl(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url?.protocol === 'https:' && url.username === '' && url.password === '' && url.search === '' && url.hash === '' ? url : undefined
 }

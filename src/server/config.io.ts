@@ -6,6 +6,7 @@ import { type Result, fail, ok, refuse } from '#base'
 import { type AuthenticationConfig, authenticationConfig } from './authentication-config.ts'
 import { type HubLimits, hubLimits } from './hub-limits.ts'
 import { startOptions } from './options.ts'
+import { type ServicesConfig, servicesConfig } from './services-config.ts'
 import type { Settings } from './settings-schema.ts'
 import { type SettingsRefusal, parseSettings } from './settings.ts'
 
@@ -36,6 +37,8 @@ export type ServerConfig = {
 }
 
 /** How much the log says. */
+  /** Which back ends may call besides registered ones. */
+  readonly services: ServicesConfig
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** Flags by their name without dashes; several values for a repeatable one. */
@@ -88,13 +91,16 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   const consoleHost = text('console-host') ?? '127.0.0.1'
   if (isIP(host) === 0) return bad('--host', `must be an IP address of this machine, not "${host}"`)
   if (isIP(consoleHost) === 0) return bad('--console-host', `must be an IP address of this machine, not "${consoleHost}"`)
-  const authentication = authenticationConfig(settings.value.authentication ?? {}, (path) => resolve(dirname(file ?? '.'), path))
+  const fromFile = (path: string) => resolve(dirname(file ?? '.'), path)
+  const authentication = authenticationConfig(settings.value.authentication ?? {}, fromFile)
   if (!authentication.ok) return authentication
   return ok({
     dataDirectory: resolve(text('data') ?? defaultDataDirectory(environment)),
     host,
     consoleHost,
     mqttPort: mqttPort.value,
+  const services = servicesConfig(settings.value.services ?? {}, fromFile)
+  if (!services.ok) return services
     httpsPort: httpsPort.value,
     httpsFallback: text('https-port') === undefined ? 8443 : undefined,
     consolePort: consolePort.value,
@@ -114,6 +120,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
 export function defaultWorkers(cores: number): number {
   return cores < 2 ? 0 : Math.min(cores, 4)
 }
+    services: services.value,
 
 /**
  * Reads a settings file. Refuses `server/settings-unreadable`, `server/settings-malformed` and `server/settings-invalid`, each with the file in

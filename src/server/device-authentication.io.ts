@@ -4,6 +4,7 @@ import {
   type Authentication,
   type AuthenticationPorts,
   type RegisteredDevice,
+  type SasPort,
   type ServiceAccounts,
   keySetLimits,
   noResources,
@@ -68,7 +69,8 @@ export function openDeviceAuthentication(
   return ok({ ...opened.value, [Symbol.dispose]: () => clients.dispose() })
 }
 
-function readDocumentFile(path: string): Result<{ readonly text: string; readonly exposed: boolean }> {
+/** A file that configures authentication; `exposed` when others can read it. Refuses `server/authentication-unreadable`. */
+export function readDocumentFile(path: string): Result<{ readonly text: string; readonly exposed: boolean }> {
   try {
     const { size, mode } = statSync(path)
     if (size > maxFileBytes) return unreadable(path, `it has more than ${maxFileBytes} bytes`)
@@ -92,18 +94,26 @@ function serviceAccountsOf({ serviceAccounts }: AuthenticationConfig, clients: D
     return ok({ by: 'review', endpoint, caPem, bearer: async () => (await readSmall(tokenFile))?.trim() })
   }
   const { issuer, keys } = serviceAccounts
+  const readKeys = keySetReader({ keys, caPem }, clients)
+  return readKeys.ok ? ok({ by: 'keys', issuer, readKeys: readKeys.value }) : readKeys
+}
+
+/** Reads the key set of an issuer as often as it is asked: a file, which must be there now, or an https URL. Undefined where it could not be had. */
+export function keySetReader(
+  { keys, caPem }: { readonly keys: URL | string; readonly caPem: string | undefined },
+  clients: DisposableStack,
+): Result<() => Promise<string | undefined>> {
   if (typeof keys === 'string') {
     const first = readDocumentFile(keys)
-    return first.ok ? ok({ by: 'keys', issuer, readKeys: () => readSmall(keys) }) : first
+    return first.ok ? ok(() => readSmall(keys)) : first
   }
   const client = clients.use(
     openHttpsClient({ caPem, client: undefined, timeoutMs: keySetTimeoutMs, answerBytes: keySetLimits.bytes, sockets: 2 }),
   )
-  const readKeys = async () => {
+  return ok(async () => {
     const answer = await client.ask({ method: 'GET', url: keys, headers: new Map() })
     return answer?.status === 200 ? answer.body.toString('utf8') : undefined
-  }
-  return ok({ by: 'keys', issuer, readKeys })
+  })
 }
 
 /** A small file as it is now; undefined when it cannot be read. */
@@ -117,19 +127,23 @@ async function readSmall(path: string): Promise<string | undefined> {
 }
 
 /** What authentication asks of the registry and the PKI, for a hub with these names. */
-export function registryPorts(config: Pick<ServerConfig, 'names' | 'authentication'>, pki: Pki, hub: Hub): AuthenticationPorts {
-  const ourNames = new Set(config.names.map((name) => name.toLowerCase()))
+export function registryPorts(
+  config: Pick<ServerConfig, 'names' | 'authentication'>,
+  pki: Pki,
+  hub: Hub,
+  policy: SasPort['policy'],
+): AuthenticationPorts {
   const { sasUntil } = config.authentication
   return {
     find: (id) => systemDevice(id) ?? hub.devices.find(id) ?? registeredModule(hub, id),
     withThumbprint: (sha256) => [...hub.devices.withThumbprint(sha256), ...hub.modules.withThumbprint(sha256)],
     verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
     leafFacts: (leaf) => pki.leafFacts(leaf),
-    isOurHost: (host) => ourNames.has(hostWithoutPort(host)),
+    isOurHost: hostsOf(config.names),
     sas:
       sasUntil === undefined
         ? undefined
-        : { allowedUntil: sasUntil, keysOf: (identity) => hub.devices.sharedKeys(identity) ?? hub.modules.sharedKeys(identity) },
+        : { allowedUntil: sasUntil, keysOf: (identity) => hub.devices.sharedKeys(identity) ?? hub.modules.sharedKeys(identity), policy },
   }
 }
 
@@ -150,6 +164,12 @@ export async function closeAllOf(
 ): Promise<CloseReceipt> {
   const all = [device, ...authentication.identitiesTiedTo(device)]
   return joinReceipts(await Promise.all(all.map((identity) => bus.closeSessions({ device: identity, reason }))))
+}
+
+/** Tells the names of this hub from others; port and case do not count. */
+export function hostsOf(names: readonly string[]): (host: string) => boolean {
+  const ours = new Set(names.map((name) => name.toLowerCase()))
+  return (host) => ours.has(hostWithoutPort(host))
 }
 
 function hostWithoutPort(host: string): string {

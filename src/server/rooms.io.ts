@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import {
   type Authentication,
   hubChecksDocument,
-  noServices,
   openOperators,
   openPolicies,
   policyMigrations,
+  serviceMigrations,
   systemGrant,
   type Operators,
   type Policies,
+  type Services,
 } from '#access'
 import { type Audit, auditMigrations, openAudit } from '#audit'
 import { type Clock, Fault, type Random, type Result, type Subject } from '#base'
@@ -29,6 +30,7 @@ import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-au
 import { guardMigrations } from './guard-ports.ts'
 import { policyScene } from './policy-usage.ts'
 import { retainedMigrations } from './retained-rows.ts'
+import { type ServiceDoor, openServiceDoor } from './services.io.ts'
 import { sessionMigrations } from './session-rows.ts'
 import { createBroker, openState } from './session-state.ts'
 import { systemDevices } from './system-devices.ts'
@@ -45,6 +47,7 @@ export type Rooms = {
   readonly policies: Policies
   readonly pki: Pki
   readonly hub: Hub
+  readonly back: ServiceDoor
   readonly gateway: Gateway
 }
 
@@ -93,6 +96,7 @@ export async function openRooms(
     ...retainedMigrations,
     ...guardMigrations,
     ...policyMigrations,
+    ...serviceMigrations,
     ...sessionMigrations,
   ]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
@@ -146,7 +150,9 @@ export async function openRooms(
       signal,
     ),
   )
-  const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registryPorts(config, pki, hub), clock)))
+  const back = scope.use(insist(await openServiceDoor(config, { store, audit, vault, journal, clock, random })))
+  const registry = registryPorts(config, pki, hub, (name) => back.directory.signing(name))
+  const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registry, clock)))
   let door: Gateway | undefined
   const policies = await openPolicies(
     {
@@ -170,21 +176,25 @@ export async function openRooms(
   )
   scope.defer(saveState)
   const gateway = scope.use(
-    await openDeviceDoor(config, { clock, random, log, journal, broker, bus, pki, policies, hub, authentication }, signal),
+    await openDeviceDoor(
+      config,
+      { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services: back.services },
+      signal,
+    ),
   )
   door = gateway
   policies.onChange(() => {
     const { closed, ...effect } = gateway.policyChanged()
     return { sessionsClosed: closed, ...effect }
   })
-  return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, gateway }
+  return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, back, gateway }
 }
 
 type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub'> &
-  Pick<World, 'clock' | 'random' | 'log'> & { readonly authentication: Authentication }
+  Pick<World, 'clock' | 'random' | 'log'> & { readonly authentication: Authentication; readonly services: Services }
 
 async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
-  const { clock, random, log, journal, broker, bus, pki, policies, hub, authentication } = rooms
+  const { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services } = rooms
   const ports = {
     clock,
     random,
@@ -195,8 +205,8 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     authenticate: authentication.authenticate,
     reauthenticate: authentication.reauthenticate,
     authenticateDevice: authentication.authenticateDevice,
-    services: noServices,
-    http: azureServiceOf({ hub, services: noServices, clock, random, log }).handle,
+    services,
+    http: azureServiceOf({ hub, services, clock, random, log }).handle,
     policyOf: (subject: Subject) => policies.policyOf(subject),
     policyVersion: () => policies.current.version,
     serverTls: () => {

@@ -261,6 +261,42 @@ const authenticationSchema = Type.Object(
   { ...closed, description: 'Who may connect besides registered devices with certificates (docs/authentication.md).' },
 )
 
+const required = (description: string) => Type.String({ minLength: 1, maxLength: 4_096, description })
+
+const servicesSchema = Type.Object(
+  {
+    issuers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            issuer: required('The `iss` of its tokens, to the letter.'),
+            jwksUri: text('Its public keys, a JWKS: an https URL that is read again as needed.'),
+            jwksFile: text('The same in a file.'),
+            ca: text('A file with the authorities (PEM) of that URL; without it those of the system.'),
+            audience: text('What `aud` must hold in place of what clients of IoT Hub ask for.'),
+            rolesClaim: text('The claim that names roles; without it roles, scp and groups.'),
+          },
+          closed,
+        ),
+        {
+          maxItems: 16,
+          description:
+            'Whose bearer tokens back ends may show: `issuer` (its `iss`), `jwksUri` or `jwksFile` (its keys), `ca` (for that URL), `audience` (in place of `https://iothubs.azure.net`), `rolesClaim` (in place of `roles`, `scp` and `groups`).',
+        },
+      ),
+    ),
+    sharedAccessPolicies: group(
+      {
+        allowedUntil: text(
+          'Until when shared access policies may be, for back ends that know nothing else: `2027-01-31T00:00:00Z`. Without it, and afterwards, no signature of a policy is taken.',
+        ),
+      },
+      'Shared access policies.',
+    ),
+  },
+  { ...closed, description: 'Back ends, besides services that are registered at the hub (docs/service-access.md).' },
+)
+
 const port = (standard: number | undefined, description: string) =>
   whole({ min: 0, max: 65_535, unit: 'port', ...(standard === undefined ? {} : { default: standard }) }, description)
 
@@ -293,6 +329,7 @@ export const settingsSchema = Type.Object(
     ),
     authentication: Type.Optional(authenticationSchema),
     limits: Type.Optional(limitsSchema),
+    services: Type.Optional(servicesSchema),
     broker: Type.Optional(brokerSchema),
     journal: group(
       {
@@ -325,3 +362,6 @@ export type AuthenticationSettings = Static<typeof authenticationSchema>
 
 /** What stands under one `limits`. */
 export type LimitSettings = Static<typeof limitsSchema>
+/** What stands under `services`. */
+export type ServicesSettings = Static<typeof servicesSchema>
+

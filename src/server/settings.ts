@@ -41,11 +41,20 @@ function valueOf(schema: TSchema, given: Plain, path: string, problems: Settings
   const tell = (at: string, message: string): void => {
     if (problems.length < maxProblems) problems.push({ path: at === '' ? 'The file' : at, message })
   }
+  const element = groupsIn(schema)
+  if (element !== undefined && isList(given)) {
+    const most: unknown = Reflect.get(schema, 'maxItems')
+    if (typeof most === 'number' && given.length > most) tell(path, `has more than ${most} groups`)
+    return given.map((one, index) => valueOf(element, one, `${path}.${index}`, problems))
+  }
   if (members === undefined) {
     const value = given instanceof Map ? undefined : given
     if (!Check(schema, value)) tell(path, `must be ${wantedBy(schema)}, not ${shown(given)}`)
     return value
   }
+  if (given === null || given instanceof Map)
+    for (const name of requiredIn(schema))
+      if (given === null || !given.has(name)) tell(path === '' ? name : `${path}.${name}`, 'is missing')
   // A group of which every line is commented out.
   if (given === null) return {}
   if (!(given instanceof Map)) {
@@ -62,9 +71,23 @@ function valueOf(schema: TSchema, given: Plain, path: string, problems: Settings
   return out
 }
 
+/** What a list of groups holds; undefined for every other schema. */
+export function groupsIn(schema: TSchema): TSchema | undefined {
+  return Type.IsArray(schema) && Type.IsObject(schema.items) ? schema.items : undefined
+}
+
+function requiredIn(schema: TSchema): readonly string[] {
+  return Type.IsObject(schema) ? (schema.required ?? []) : []
+}
+
+function isList(given: Plain): given is readonly Plain[] {
+  return Array.isArray(given)
+}
+
 /** A range or a choice in words: `a whole number of seconds from 1 to 600`. */
 export function wantedBy(schema: TSchema): string {
   if (Type.IsEnum(schema)) return `one of ${schema.enum.join(', ')}`
+  if (groupsIn(schema) !== undefined) return 'a list of groups'
   if (Type.IsArray(schema)) return 'a list of names'
   if (Type.IsInteger(schema) || Type.IsNumber(schema)) {
     const unit = unitOf(schema)

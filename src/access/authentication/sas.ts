@@ -17,7 +17,7 @@ export type SasPort = {
   /** Of a device, or of a module by `{device}/{module}`. */
   keysOf(device: DeviceId): DeviceKeys | undefined
   /** A policy that an operator made, while policies are allowed; without this no policy can sign for devices (azure-wire 1.3, the gateway pattern). */
-  policy?(name: string): SigningPolicy | undefined
+  readonly policy?: ((name: string) => SigningPolicy | undefined) | undefined
 }
 
 /** A device's token may end at most this far ahead; stock SDKs make them for an hour. */

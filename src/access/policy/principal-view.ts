@@ -11,9 +11,9 @@ export const methodAttribute = `${hubAttributePrefix}method`
 /** A registered device's id; nobody else has this attribute, not even its modules. */
 export const deviceAttribute = `${hubAttributePrefix}device`
 
-/** A module's id, and the id of its device: modules alone have these attributes. */
-export const moduleAttribute = `${hubAttributePrefix}module`
-export const moduleOfAttribute = `${hubAttributePrefix}moduleOf`
+// A module's id, and the id of its device: modules alone have these attributes.
+const moduleAttribute = `${hubAttributePrefix}module`
+const moduleOfAttribute = `${hubAttributePrefix}moduleOf`
 
 const otherMethods = ['x509', 'sat', 'custom'] as const
 

@@ -25,8 +25,10 @@ export type SharedAccessPolicy = {
   readonly createdBy: string
 }
 
-/** What the directory keeps of a service, and of a policy, besides what it shows. */
+/** What the directory keeps of a service besides what it shows. */
 export type HeldService = { readonly service: RegisteredService; readonly key: KeyObject }
+
+/** What the directory keeps of a policy besides what it shows. `generation` tells it from an earlier one of its name. */
 export type HeldPolicy = { readonly policy: SharedAccessPolicy; readonly generation: string; readonly sealedKeys: Buffer }
 
 /** The tables of back ends and of shared access policies. */
