@@ -115,7 +115,7 @@ export async function startHub(place: Place): Promise<Peer> {
   ]
   const child = pinned(
     node,
-    [...args, '--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--console-port', `${console}`],
+    [...args, '--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--amqp-port', '0', '--console-port', `${console}`],
     join(place.directory, 'hub.log'),
   )
   const version: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

@@ -40,7 +40,7 @@ export type HubOptions = {
   readonly settings?: string
 }
 
-type Ports = { readonly mqtt: number; readonly https: number; readonly console: number }
+type Ports = { readonly mqtt: number; readonly https: number; readonly console: number; readonly amqp: number }
 
 /** The real hub as a process of its own: started, asked, stopped and killed as an operator, or a power cut, would. */
 export class HubProcess implements AsyncDisposable {
@@ -68,8 +68,8 @@ export class HubProcess implements AsyncDisposable {
     const home = mkdtempSync(join(tmpdir(), 'thingwall-'))
     const directory = options.directory ?? join(home, 'data')
     if (options.directory === undefined) mkdirSync(directory, { mode: 0o700 })
-    const [mqtt = 0, https = 0, console = 0] = await freePorts(3)
-    const hub = new HubProcess(home, directory, { mqtt, https, console, ...options.ports }, options)
+    const [mqtt = 0, https = 0, console = 0, amqp = 0] = await freePorts(4)
+    const hub = new HubProcess(home, directory, { mqtt, https, console, amqp, ...options.ports }, options)
     await hub.start()
     return hub
   }
@@ -100,9 +100,9 @@ export class HubProcess implements AsyncDisposable {
 
   /** Starts the process again on the same directory and ports. Resolves when `/healthz` says 200. */
   async start(): Promise<void> {
-    const { mqtt, https, console } = this.ports
+    const { mqtt, https, console, amqp } = this.ports
     const flags = ['--data', this.directory, '--key-file', this.keyFile, '--host', this.host]
-    const ports = ['--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--console-port', `${console}`]
+    const ports = ['--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--amqp-port', `${amqp}`, '--console-port', `${console}`]
     const child = spawn(process.execPath, [main, 'start', ...flags, ...ports, '--config', this.#settings, ...this.#arguments], {
       env: this.environment,
       stdio: ['ignore', 'pipe', 'pipe'],

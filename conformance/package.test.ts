@@ -87,7 +87,7 @@ describe('the package that npm pack makes', () => {
 
   /** A hub from the installed package, ready. */
   async function startInstalled(name: string) {
-    const [mqtt = 0, https = 0, port = 0] = await freePorts(3)
+    const [mqtt = 0, https = 0, port = 0, amqp = 0] = await freePorts(4)
     const own = join(folder, name)
     mkdirSync(own)
     const hubEnvironment = { ...environment, THINGWALL_DATA: join(own, 'data') }
@@ -98,6 +98,8 @@ describe('the package that npm pack makes', () => {
       `${mqtt}`,
       '--https-port',
       `${https}`,
+      '--amqp-port',
+      `${amqp}`,
       '--console-port',
       `${port}`,
       '--key-file',

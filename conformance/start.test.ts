@@ -22,7 +22,7 @@ describe('starting and stopping a hub', () => {
   })
   after(() => hub[Symbol.asyncDispose]())
 
-  const ports = (): readonly string[] => ['--mqtt-port', '0', '--https-port', '0', '--console-port', '0']
+  const ports = (): readonly string[] => ['--mqtt-port', '0', '--https-port', '0', '--amqp-port', '0', '--console-port', '0']
 
   /** What a start says that is expected to end by itself. */
   function start(...args: readonly string[]): Promise<{ readonly code: number | null; readonly stderr: string }> {
@@ -48,7 +48,7 @@ describe('starting and stopping a hub', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const address = server.address()
     const taken = typeof address === 'object' && address !== null ? address.port : 0
-    for (const option of ['--mqtt-port', '--https-port', '--console-port']) {
+    for (const option of ['--mqtt-port', '--https-port', '--amqp-port', '--console-port']) {
       const { code, stderr } = await start(
         '--data',
         `${hub.directory}-${option}`,

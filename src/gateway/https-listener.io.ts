@@ -3,23 +3,28 @@ import { type Server, createServer } from 'node:https'
 import { TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
 import { limits } from '#base'
+import { amqpSubprotocol, amqpWebSocketPaths, serveAmqpWebSocket } from './amqp/amqp-listener.io.ts'
+import type { AmqpDoor } from './amqp/door.ts'
 import { Connection } from './connection.ts'
 import type { Desk } from './desk.ts'
 import { type Front, ignoreError } from './front.io.ts'
 import { isOwnProbe, refuseHandshake } from './handshake-refusal.ts'
+import { openHttpDoor } from './http/http-door.io.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { peerOf } from './tls-transport.io.ts'
 import { WebSocketTransport } from './websocket-transport.io.ts'
 
 const subprotocol = 'mqtt'
+/** The life of the right to upload one file (azure-wire 3.3). */
+const longestUploadMs = 60 * 60 * 1000
 /** Where MQTT over WebSocket is served: IoT Hub's path for Azure SDKs, and the usual one. */
 const webSocketPaths = new Set(['/$iothub/websocket', '/mqtt'])
 
 /**
- * The HTTPS server for devices: WebSocket upgrades, `/healthz`, and what back ends ask, which others answer. It does not listen: `front` hands
+ * The HTTPS server for devices: WebSocket upgrades, what devices ask, `/healthz`, and what back ends ask, which others answer. It does not listen: `front` hands
  * it its sockets.
  */
-export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
+export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Connection>, amqp: AmqpDoor): Server {
   // What a stranger may send in all: the upgrade request, a CONNECT, and the frames around it.
   const strangerBytes = limits.httpHeaderBytes + 2 * front.limits.reader.mqttConnectBytes
   const server = createServer({
@@ -27,7 +32,9 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     ALPNProtocols: ['http/1.1'],
     maxHeaderSize: limits.httpHeaderBytes,
     headersTimeout: front.limits.handshakeMs,
-    requestTimeout: front.limits.connectMs,
+    // For uploads; every other request has the time that CONNECT has (http-door.io.ts).
+    requestTimeout: longestUploadMs,
+    keepAliveTimeout: front.limits.connectMs,
     insecureHTTPParser: false,
   })
   server.maxHeadersCount = 100
@@ -35,7 +42,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     noServer: true,
     perMessageDeflate: false,
     maxPayload: front.limits.maxPacketBytes,
-    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+    handleProtocols: (offered, request) => subprotocolFor(pathOf(request), [...offered]) ?? false,
   })
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     refuseHandshake(desk, 'https', peerOf(socket), error)
@@ -50,9 +57,12 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
     else socket.destroy()
   })
+  const devices = openHttpDoor(desk, front)
   server.on('request', (request, response) => {
     const { http } = desk.ports
-    if (http === undefined || isHealth(request)) return answer(request, response, desk)
+    if (isHealth(request)) return answer(request, response, desk)
+    if (devices.serve(request, response)) return
+    if (http === undefined) return answer(request, response, desk)
     // Whoever was served has shown who they are.
     response.once('finish', () => {
       if (response.statusCode < 400) front.proven(request.socket)
@@ -62,22 +72,25 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
 
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
     socket.on('error', ignoreError)
-    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    const path = pathOf(request)
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
-    if (!(socket instanceof TLSSocket) || !webSocketPaths.has(path)) return turnAway(socket, '404 Not Found')
-    if (!offered.includes(subprotocol)) return turnAway(socket, '400 Bad Request')
+    if (!(socket instanceof TLSSocket) || !(webSocketPaths.has(path) || amqpWebSocketPaths.has(path)))
+      return turnAway(socket, '404 Not Found')
+    const spoken = subprotocolFor(path, offered)
+    if (spoken === undefined) return turnAway(socket, '400 Bad Request')
     // Browsers send Origin; a page of somebody else must not use the certificate of whoever looks at it (cross-site WebSocket hijacking).
     if (request.headers.origin !== undefined && !sameHost(request.headers.origin, request.headers.host))
       return turnAway(socket, '403 Forbidden')
     if (front.ticket(socket).late !== undefined) return turnAway(socket, '503 Service Unavailable')
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      if (spoken === amqpSubprotocol) return serveAmqpWebSocket(desk, front, amqp, webSocket, socket)
       let budget = strangerBytes
       const count = (chunk: Buffer) => {
         budget -= chunk.length
         if (budget < 0) socket.destroy()
       }
       socket.prependListener('data', count)
-      const transport = new WebSocketTransport(webSocket, socket, isOwnProbe(desk, socket), () => {
+      const transport = new WebSocketTransport('wss', webSocket, socket, isOwnProbe(desk, socket), () => {
         socket.off('data', count)
         strangers.delete(connection)
         front.proven(socket)
@@ -97,6 +110,16 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     })
   })
   return server
+}
+
+function pathOf({ url }: IncomingMessage): string {
+  return (url ?? '').split('?', 1)[0] ?? ''
+}
+
+/** The one of the offered subprotocols that is served at this path. */
+function subprotocolFor(path: string, offered: readonly string[]): string | undefined {
+  if (webSocketPaths.has(path) && offered.includes(subprotocol)) return subprotocol
+  return amqpWebSocketPaths.has(path) && offered.includes(amqpSubprotocol) ? amqpSubprotocol : undefined
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, desk: Desk): void {

@@ -19,7 +19,7 @@ export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connec
     socket.on('error', ignoreError)
     desk.counters.handshakes++
     if (socket.isSessionReused()) desk.counters.resumptions++
-    const transport = new SocketTransport(socket, isOwnProbe(desk, socket), () => {
+    const transport = new SocketTransport('mqtts', socket, isOwnProbe(desk, socket), () => {
       strangers.delete(connection)
       front.proven(socket)
     })

@@ -1,8 +1,14 @@
+import type { TLSSocket } from 'node:tls'
 import { TlsTransport } from './tls-transport.io.ts'
 
-/** MQTT directly on TLS. */
-export class SocketTransport extends TlsTransport {
-  readonly kind = 'mqtts'
+/** MQTT or AMQP directly on TLS. */
+export class SocketTransport<K extends 'mqtts' | 'amqps'> extends TlsTransport {
+  readonly kind: K
+
+  constructor(kind: K, socket: TLSSocket, isProbe: boolean, admit: () => void) {
+    super(socket, isProbe, admit)
+    this.kind = kind
+  }
 
   get bufferedBytes(): number {
     return this.socket.writableLength

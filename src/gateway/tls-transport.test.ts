@@ -9,12 +9,12 @@ function deafPeer(): Duplex {
   return new Duplex({ read() {}, write() {} })
 }
 
-function open(t: TestContext): { readonly peer: Duplex; readonly socket: TLSSocket; readonly transport: SocketTransport } {
+function open(t: TestContext): { readonly peer: Duplex; readonly socket: TLSSocket; readonly transport: SocketTransport<'mqtts'> } {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const peer = deafPeer()
   const socket = new TLSSocket(peer, {})
   socket.on('error', () => {})
-  return { peer, socket, transport: new SocketTransport(socket, false, () => {}) }
+  return { peer, socket, transport: new SocketTransport('mqtts', socket, false, () => {}) }
 }
 
 for (const how of ['end', 'cut'] as const) {

@@ -1,9 +1,9 @@
 /** What TLS agreed on for a connection. */
 export type TlsFacts = { readonly version: string; readonly cipher: string; readonly resumed: boolean }
 
-/** One byte stream to a client: TLS on a socket, or binary WebSocket frames inside HTTPS. The MQTT connection knows no more of it. */
+/** One byte stream to a client: TLS on a socket, or binary WebSocket frames inside HTTPS. What speaks over it knows no more of it. */
 export interface Transport {
-  readonly kind: 'mqtts' | 'wss'
+  readonly kind: 'mqtts' | 'wss' | 'amqps' | 'amqp-ws'
   /** The peer's IP address. */
   readonly address: string
   /** True for a probe of the hub itself: what it provokes is expected, and neither counted nor recorded as a refusal. */

@@ -4,13 +4,14 @@ import { TlsTransport } from './tls-transport.io.ts'
 
 const normalClosure = 1000
 
-/** MQTT in binary WebSocket frames; frames and packets need not coincide. */
-export class WebSocketTransport extends TlsTransport {
-  readonly kind = 'wss'
+/** MQTT or AMQP in binary WebSocket frames; frames and packets need not coincide. */
+export class WebSocketTransport<K extends 'wss' | 'amqp-ws'> extends TlsTransport {
+  readonly kind: K
   readonly #webSocket: WebSocket
 
-  constructor(webSocket: WebSocket, socket: TLSSocket, isProbe: boolean, admit: () => void) {
+  constructor(kind: K, webSocket: WebSocket, socket: TLSSocket, isProbe: boolean, admit: () => void) {
     super(socket, isProbe, admit)
+    this.kind = kind
     this.#webSocket = webSocket
   }
 

@@ -15,7 +15,15 @@ export function factToJson(offset: Offset, fact: Fact): FactJson {
   return { offset, time: isoTime(time), kind, ...rest }
 }
 
-function telemetryToJson(offset: Offset, fact: TelemetryFact): FactJson {
+/** Telemetry in the words of IoT Hub: what the sender said and what the hub stamped, by long names. `forged`: what it said and may not. */
+export type TelemetryForm = {
+  readonly properties: Readonly<Record<string, string | null>>
+  readonly system: Readonly<Record<string, string | null>>
+  readonly forged: readonly string[]
+}
+
+/** Takes the topic of a telemetry fact apart; what the sender claims of itself never stands in the place of what the hub knows. */
+export function telemetryForm(fact: TelemetryFact): TelemetryForm {
   const properties: Record<string, string | null> = Object.create(null)
   const system: Record<string, string | null> = Object.create(null)
   const forged: string[] = []
@@ -30,11 +38,19 @@ function telemetryToJson(offset: Offset, fact: TelemetryFact): FactJson {
     if (fact.retain) properties['mqtt-retain'] = 'true'
     if (fact.dup) properties['mqtt-dup'] = 'true'
   }
-  system['iothub-connection-device-id'] = fact.device
+  // An identity of another kind may have a slash in its name; a module publishes under its own.
+  const isModule = azure?.module !== undefined && fact.device === `${azure.device}/${azure.module}`
+  system['iothub-connection-device-id'] = isModule ? azure.device : fact.device
+  if (isModule) system['iothub-connection-module-id'] = azure.module
   system['iothub-connection-auth-method'] = fact.auth
   system['iothub-connection-auth-generation-id'] = fact.generation
   system['iothub-enqueuedtime'] = isoTime(fact.time)
   system['iothub-message-source'] = 'Telemetry'
+  return { properties, system, forged }
+}
+
+function telemetryToJson(offset: Offset, fact: TelemetryFact): FactJson {
+  const { properties, system, forged } = telemetryForm(fact)
   return {
     offset,
     time: isoTime(fact.time),

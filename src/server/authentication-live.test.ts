@@ -100,6 +100,7 @@ metadata:
       config: join(directory.path, 'settings.yaml'),
       'mqtt-port': '0',
       'https-port': '0',
+      'amqp-port': '0',
     },
     {},
   )

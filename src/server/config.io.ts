@@ -17,6 +17,7 @@ export type ServerConfig = {
   readonly consoleHost: string
   readonly mqttPort: number
   readonly httpsPort: number
+  readonly amqpPort: number
   /** 8443 when nobody named a port and 443 may not be bound. */
   readonly httpsFallback: number | undefined
   readonly consolePort: number
@@ -28,17 +29,19 @@ export type ServerConfig = {
   readonly retentionBytes: number
   readonly retentionMs: number
   readonly logLevel: LogLevel
+  /** Partitions of the built-in endpoint for events. */
+  readonly eventPartitions: number
   /** Every bound on what comes from outside. */
   readonly limits: HubLimits
   /** Threads that speak TLS with MQTT clients; 0: none. */
   readonly workers: number
   /** Who may connect besides registered devices with certificates. */
   readonly authentication: AuthenticationConfig
+  /** Which back ends may call besides registered ones. */
+  readonly services: ServicesConfig
 }
 
 /** How much the log says. */
-  /** Which back ends may call besides registered ones. */
-  readonly services: ServicesConfig
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** Flags by their name without dashes; several values for a repeatable one. */
@@ -73,6 +76,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   }
   const mqttPort = port('mqtt-port', 8883)
   const httpsPort = port('https-port', 443)
+  const amqpPort = port('amqp-port', 5671)
   const consolePort = port('console-port', 9443)
   const retentionBytes = bytes(text('retention-bytes') ?? '10G')
   const retentionDays = Number(text('retention-days') ?? '30')
@@ -81,6 +85,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   const names = namesOf(flags['name'], environment['THINGWALL_NAME'] ?? settings.value.names?.join(','))
   if (!mqttPort.ok) return mqttPort
   if (!httpsPort.ok) return httpsPort
+  if (!amqpPort.ok) return amqpPort
   if (!consolePort.ok) return consolePort
   if (retentionBytes === undefined) return bad('--retention-bytes', 'must be a number of bytes from 1M on, such as 10G')
   if (!(retentionDays > 0 && retentionDays <= 36_500)) return bad('--retention-days', 'must be a number of days from above 0 to 36500')
@@ -94,15 +99,16 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   const fromFile = (path: string) => resolve(dirname(file ?? '.'), path)
   const authentication = authenticationConfig(settings.value.authentication ?? {}, fromFile)
   if (!authentication.ok) return authentication
+  const services = servicesConfig(settings.value.services ?? {}, fromFile)
+  if (!services.ok) return services
   return ok({
     dataDirectory: resolve(text('data') ?? defaultDataDirectory(environment)),
     host,
     consoleHost,
     mqttPort: mqttPort.value,
-  const services = servicesConfig(settings.value.services ?? {}, fromFile)
-  if (!services.ok) return services
     httpsPort: httpsPort.value,
     httpsFallback: text('https-port') === undefined ? 8443 : undefined,
+    amqpPort: amqpPort.value,
     consolePort: consolePort.value,
     names: withOwnNames(names.value, host, consoleHost),
     keyFile: absolute(text('key-file')),
@@ -110,9 +116,11 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     retentionBytes,
     retentionMs: retentionDays * dayMs,
     logLevel,
+    eventPartitions: settings.value.events?.partitions ?? 4,
     limits: hubLimits(settings.value),
     workers: Number(workers),
     authentication: authentication.value,
+    services: services.value,
   })
 }
 
@@ -120,7 +128,6 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
 export function defaultWorkers(cores: number): number {
   return cores < 2 ? 0 : Math.min(cores, 4)
 }
-    services: services.value,
 
 /**
  * Reads a settings file. Refuses `server/settings-unreadable`, `server/settings-malformed` and `server/settings-invalid`, each with the file in
@@ -153,6 +160,7 @@ function asFlags({
     'console-host': listeners.console?.host,
     'mqtt-port': listeners.mqtt?.port,
     'https-port': listeners.https?.port,
+    'amqp-port': listeners.amqp?.port,
     'console-port': listeners.console?.port,
     'retention-bytes': journal.retentionBytes,
     'retention-days': journal.retentionDays,

@@ -9,6 +9,7 @@ export type HubFile = {
   readonly startedAt: string
   readonly consoleUrl: string
   readonly mqttPort: number
+  readonly amqpPort: number
   readonly httpsPort: number
   readonly consolePort: number
   readonly hostNames: readonly string[]

@@ -24,7 +24,7 @@ async function check(change: Change = () => ({}), only?: readonly string[]) {
   await using directory = await temporaryDirectory()
   await using scope = new AsyncDisposableStack()
   const signal = new AbortController().signal
-  const ports = { 'mqtt-port': '0', 'https-port': '0', 'console-port': '0' }
+  const ports = { 'mqtt-port': '0', 'https-port': '0', 'amqp-port': '0', 'console-port': '0' }
   const config = parseConfig({ data: join(directory.path, 'data'), 'key-file': join(directory.path, 'key', 'root.key'), ...ports }, {})
   assert.ok(config.ok)
   const { dataDirectory, names } = config.value
@@ -35,6 +35,7 @@ async function check(change: Change = () => ({}), only?: readonly string[]) {
   const listeners = () => [
     { name: 'mqtt', protocol: 'MQTT over TLS', host: '127.0.0.1', port: rooms.gateway.mqttPort },
     { name: 'https', protocol: 'HTTPS', host: '127.0.0.1', port: rooms.gateway.httpsPort },
+    { name: 'amqp', protocol: 'AMQP over TLS', host: '127.0.0.1', port: rooms.gateway.amqpPort },
   ]
   const troubles: unknown[] = []
   const trouble = (what: string, error: unknown) => void troubles.push([what, error])

@@ -20,6 +20,7 @@ export const startOptions = [
   option('--console-host', 'ADDRESS', 'the address that the console binds', '127.0.0.1'),
   option('--mqtt-port', 'PORT', 'MQTT over TLS; 0 takes any free port', '8883'),
   option('--https-port', 'PORT', 'HTTPS and MQTT over WebSocket; 443, or 8443 where 443 may not be bound', '443'),
+  option('--amqp-port', 'PORT', 'AMQP over TLS; 0 takes any free port', '5671'),
   option('--console-port', 'PORT', 'the console and its API', '9443'),
   {
     ...option(

@@ -23,7 +23,14 @@ async function hub() {
   const scope = new AsyncDisposableStack()
   const directory = scope.use(await temporaryDirectory())
   const config = parseConfig(
-    { data: join(directory.path, 'data'), 'key-file': join(directory.path, 'root.key'), 'mqtt-port': '0', 'https-port': '0', workers: '1' },
+    {
+      data: join(directory.path, 'data'),
+      'key-file': join(directory.path, 'root.key'),
+      'mqtt-port': '0',
+      'https-port': '0',
+      'amqp-port': '0',
+      workers: '1',
+    },
     {},
   )
   assert.ok(config.ok)

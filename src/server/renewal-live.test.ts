@@ -21,7 +21,14 @@ for (const workers of ['0', '2'])
     await using scope = new AsyncDisposableStack()
     const { signal } = new AbortController()
     const config = parseConfig(
-      { data: join(directory.path, 'data'), 'key-file': join(directory.path, 'root.key'), 'mqtt-port': '0', 'https-port': '0', workers },
+      {
+        data: join(directory.path, 'data'),
+        'key-file': join(directory.path, 'root.key'),
+        'mqtt-port': '0',
+        'https-port': '0',
+        'amqp-port': '0',
+        workers,
+      },
       {},
     )
     const id = parseDeviceId('pump-1')

@@ -231,6 +231,9 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     host: config.host,
     mqttPort: config.mqttPort,
     httpsPort: config.httpsPort,
+    amqpPort: config.amqpPort,
+    amqpLimits: limits.mqtt,
+    amqp: { names: eventNames(config.names), partitions: config.eventPartitions, createdAt: clock.now() },
     workers: config.workers,
   }
   try {
@@ -241,6 +244,11 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     if (!denied || config.httpsFallback === undefined || !error.message.startsWith(`Port ${config.httpsPort} `)) throw error
     return await openGateway({ ...listeners, httpsPort: config.httpsFallback }, ports, signal)
   }
+}
+
+/** The hub's names and what stands before their first dot: clients of Event Hubs may call the endpoint either. */
+function eventNames(names: readonly string[]): readonly string[] {
+  return [...names, ...names.filter((name) => !isAddress(name)).map((name) => name.split('.', 1)[0] ?? name)]
 }
 
 /** Why the hub is not well; empty: it is. */

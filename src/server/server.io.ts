@@ -89,6 +89,7 @@ export async function openServer(
     consoleUrl,
     mqttPort: rooms.gateway.mqttPort,
     httpsPort: rooms.gateway.httpsPort,
+    amqpPort: rooms.gateway.amqpPort,
     consolePort: door.port,
     hostNames: config.names,
   }
@@ -150,7 +151,7 @@ async function openConsoleDoor(config: ServerConfig, rooms: Rooms, scope: AsyncD
 }
 
 function declaredListeners(config: ServerConfig, rooms: Rooms, consolePort: number): readonly ListenerState[] {
-  const { mqttPort, httpsPort } = rooms.gateway
+  const { mqttPort, httpsPort, amqpPort } = rooms.gateway
   const { host, consoleHost } = config
   return [
     {
@@ -168,6 +169,14 @@ function declaredListeners(config: ServerConfig, rooms: Rooms, consolePort: numb
       port: httpsPort,
       tls: true,
       reason: 'devices: MQTT over WebSocket where only this port gets out',
+    },
+    {
+      name: 'amqp',
+      protocol: 'AMQP over TLS',
+      host,
+      port: amqpPort,
+      tls: true,
+      reason: 'Azure SDKs: devices, back ends, and readers of events',
     },
     {
       name: 'console',

@@ -320,6 +320,7 @@ export const settingsSchema = Type.Object(
           },
           'MQTT over WebSocket, and `/healthz`.',
         ),
+        amqp: group({ port: port(5671, 'Its port (`--amqp-port`).') }, 'AMQP over TLS: devices, back ends and readers of events.'),
         console: group(
           { host: text('The address that it binds (`--console-host`).', '127.0.0.1'), port: port(9443, 'Its port (`--console-port`).') },
           'The console and its API.',
@@ -328,9 +329,18 @@ export const settingsSchema = Type.Object(
       'Where the hub listens.',
     ),
     authentication: Type.Optional(authenticationSchema),
-    limits: Type.Optional(limitsSchema),
     services: Type.Optional(servicesSchema),
+    limits: Type.Optional(limitsSchema),
     broker: Type.Optional(brokerSchema),
+    events: group(
+      {
+        partitions: whole(
+          { min: 2, max: 32, unit: 'partitions', default: 4 },
+          'How many there are. A change moves devices to other partitions, and readers must begin anew.',
+        ),
+      },
+      'The built-in endpoint that back ends read telemetry from, as from an Event Hub (docs/amqp.md).',
+    ),
     journal: group(
       {
         retentionBytes: whole(
@@ -360,8 +370,8 @@ export type Settings = Static<typeof settingsSchema>
 /** What stands under `authentication`. */
 export type AuthenticationSettings = Static<typeof authenticationSchema>
 
-/** What stands under one `limits`. */
-export type LimitSettings = Static<typeof limitsSchema>
 /** What stands under `services`. */
 export type ServicesSettings = Static<typeof servicesSchema>
 
+/** What stands under one `limits`. */
+export type LimitSettings = Static<typeof limitsSchema>

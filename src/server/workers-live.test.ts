@@ -88,7 +88,7 @@ for (const workers of [0, 2])
       process.on('worker', started)
       const directory = scope.use(await temporaryDirectory())
       const flags = { data: join(directory.path, 'data'), 'key-file': join(directory.path, 'root.key'), workers: `${workers}` }
-      const config = parseConfig({ ...flags, 'mqtt-port': '0', 'https-port': '0' }, {})
+      const config = parseConfig({ ...flags, 'mqtt-port': '0', 'https-port': '0', 'amqp-port': '0' }, {})
       const id = parseDeviceId('pump-1')
       assert.ok(config.ok && id.ok)
       device = id.value
