@@ -31,6 +31,8 @@ export async function readTwinHistory(
       if (changes.length === most) return { changes, next: change.offset > journal.start ? change.offset : undefined }
     }
     end = from
+    // A long way back is many steps: devices get their turn between two.
+    await new Promise((resolve) => setImmediate(resolve))
   }
   return { changes, next: end > journal.start ? end : undefined }
 }
@@ -43,10 +45,13 @@ async function readStep(
   end: Offset,
 ): Promise<readonly TwinChange[]> {
   const found: TwinChange[] = []
+  // Most records are of others, and looking for the name costs less than reading them.
+  const name = Buffer.from(`"device":${JSON.stringify(identity)}`)
   for (let at = from; at < end;) {
     const { records, next } = await journal.read(at, { records: end - at, bytes: stepBytes })
     for (const record of records) {
-      const fact = 'bytes' in record && record.offset < end ? twinFactOf(record.bytes) : undefined
+      const isNear = 'bytes' in record && record.offset < end && record.bytes.includes(name)
+      const fact = isNear ? twinFactOf(record.bytes) : undefined
       const change = fact?.device === identity && fact.generation === generation ? changeOf(record.offset, fact) : undefined
       if (change !== undefined) found.push(change)
     }
