@@ -103,7 +103,7 @@ export class FakeGatewayHub implements GatewayHub {
 
   readonly feedback: GatewayHub['feedback'] = { receive: never, settle: never, onReady: never }
   readonly fileNotifications: GatewayHub['fileNotifications'] = { receive: never, settle: never, onReady: never }
-  readonly files: GatewayHub['files'] = {
+  files: GatewayHub['files'] = {
     begin: never,
     complete: never,
     isBlobPath: () => false,

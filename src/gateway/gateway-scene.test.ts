@@ -114,6 +114,10 @@ export function gateway(more: { readonly limits?: Partial<ListenerLimits>; reado
         : ok(proof.of(id(name), clientId))
     },
     reauthenticate: more.reauthenticate,
+    authenticateDevice: ({ identity, token }) =>
+      token === `token of ${identity}`
+        ? ok(proof.of(identity, ''))
+        : fail({ code: 'access/sas-signature', message: 'You may not connect.', blame: 'credentials' }),
     services: noServices,
     policyOf: (subject) => policyOf(subject),
     serverTls: () => ({ key: '', cert: '', clientCa: '' }),

@@ -90,8 +90,11 @@ export function tellDropped(desk: Desk, session: Session, reason: DropReason, co
   desk.facts.tell({ kind: 'messages-dropped', time: desk.ports.clock.now(), device, clientId, reason, count })
 }
 
+/** Whoever was refused, by whichever protocol. */
+type RefusedPeer = Pick<Transport, 'isProbe' | 'address' | 'certificates'> & { readonly kind: LiveConnection['transport'] | 'https' }
+
 /** Counts and writes that a CONNECT was refused, with what its certificate claims. */
-export function tellRefused(desk: Desk, transport: Transport, refused: NotOpened, clientId: string): void {
+export function tellRefused(desk: Desk, transport: RefusedPeer, refused: NotOpened, clientId: string): void {
   if (transport.isProbe) return
   const [leaf] = transport.certificates()
   const certificate = leaf === undefined ? undefined : desk.ports.describeCertificate(leaf)

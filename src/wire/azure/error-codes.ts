@@ -140,6 +140,18 @@ const names: Readonly<Record<string, ReadonlyMap<string, AzureErrorName>>> = {
     ['configuration-metrics', 'InvalidConfigurationCustomMetricsQuery'],
     ['too-many-configurations', 'ConfigurationCountLimitExceeded'],
   ]),
+  gateway: new Map<string, AzureErrorName>([
+    ['api-version', 'InvalidProtocolVersion'],
+    ['body-too-large', 'GenericRequestEntityTooLarge'],
+    ['busy', 'ServerBusy'],
+    ['connect-denied', 'IotHubUnauthorizedAccess'],
+    ['failed', 'ServerError'],
+    ['message-too-large', 'MessageTooLarge'],
+    ['method-not-allowed', 'GenericMethodNotAllowed'],
+    ['telemetry-denied', 'IotHubUnauthorizedAccess'],
+    ['too-many-requests', 'ThrottlingException'],
+    ['unauthorized', 'IotHubUnauthorized'],
+  ]),
   access: new Map<string, AzureErrorName>([
     ['denied', 'IotHubUnauthorizedAccess'],
     ['disabled', 'IotHubUnauthorizedAccess'],

@@ -1,3 +1,4 @@
+export { type AzureErrorReply, azureErrorReply } from './error-body.ts'
 export { type AzureError, type AzureErrorName, azureError, azureErrorNamed, azureErrorRows } from './error-codes.ts'
 export {
   type DeviceOperation,
