@@ -60,7 +60,12 @@ export const digitalTwinRoutes = [
       if (!desired.ok) return desired
       const { identity } = one.value.target
       const twin = await call.ports.hub.twins.patch(call.grant('twin.write'), identity, { desired: desired.value }, etagOf(match.value))
-      return twin.ok ? ok({ status: 202, headers: { etag: quoted(twin.value.etag), location: call.path } } as const) : twin
+      return twin.ok
+        ? ok({
+            status: 202,
+            headers: { etag: quoted(twin.value.etag), location: `/digitaltwins/${encodeURIComponent(one.value.target.device)}` },
+          } as const)
+        : twin
     },
   }),
   azureRoute({

@@ -20,7 +20,7 @@ export function pathSegments(url: string): readonly string[] | undefined {
   return parts.some((part) => part === '') ? undefined : parts
 }
 
-/** The ids of a path that has the shape of a route, percent-decoded; undefined when it has another. Refuses what does not decode to text. */
+/** The ids of a path that has the shape of a route, percent-decoded; undefined when it has another. Refuses what does not decode to text, and slashes. */
 export function matchPath(pattern: readonly Segment[], parts: readonly string[]): Result<ReadonlyMap<string, string>> | undefined {
   if (pattern.length !== parts.length) return undefined
   const ids = new Map<string, string>()
@@ -33,20 +33,16 @@ export function matchPath(pattern: readonly Segment[], parts: readonly string[])
   for (const [name, part] of ids) {
     const decoded = percentDecode(part)
     if (decoded === undefined) return refuse('control/azure-malformed', 'The path is not percent-encoded UTF-8.')
+    // No id has one; with it an id would look like a longer path to whom the path is told.
+    if (decoded.includes('/')) return refuse('control/azure-malformed', 'An id of the path has a slash.')
     ids.set(name, decoded)
   }
   return ok(ids)
 }
 
-/** Whether a token's resource covers a path: whole leading segments after the host, keywords without case (azure-wire 1.3). */
-export function covers(scope: string, parts: readonly string[]): boolean {
-  const [, ...covered] = scope.split('/').filter((part) => part !== '')
-  return covered.every((segment, at) => {
-    const part = percentDecode(parts[at] ?? '')
-    if (part === undefined) return false
-    // Keywords stand first, third and so on; what stands between them are ids, which have a case.
-    return at % 2 === 0 ? part.toLowerCase() === segment.toLowerCase() : part === segment
-  })
+/** A path as its route spells it, ids percent-decoded: what tokens are compared with, and what grants name. */
+export function plainPath(pattern: readonly Segment[], ids: ReadonlyMap<string, string>): string {
+  return pattern.map((segment) => `/${'keyword' in segment ? segment.keyword : (ids.get(segment.name) ?? '')}`).join('')
 }
 
 function percentDecode(text: string): string | undefined {

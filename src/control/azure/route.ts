@@ -24,7 +24,7 @@ export type AzureCall<A extends Action, S extends Action> = {
   header(name: string): string | undefined
   /** Parsed and bounded JSON; null where the request had no body. */
   readonly body: Json
-  /** Where the path leads, for links in answers: `/digitaltwins/d1`. */
+  /** The path as its route spells it, with its ids as they are: what grants name. */
   readonly path: string
   readonly requestId: string
   grant<K extends A>(action: K): Grant<K>

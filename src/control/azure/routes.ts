@@ -1,3 +1,5 @@
+import { bulkRoutes } from './bulk.ts'
+import { configurationRoutes } from './configurations.ts'
 import { deviceRoutes } from './devices.ts'
 import { digitalTwinRoutes } from './digital-twins.ts'
 import { jobRoutes } from './jobs.ts'
@@ -13,11 +15,13 @@ import { twinRoutes } from './twins.ts'
 export const azureRoutes: readonly AzureRoute[] = [
   ...queryRoutes,
   ...deviceRoutes,
+  ...bulkRoutes,
   ...moduleRoutes,
   ...twinRoutes,
   ...methodRoutes,
   ...messageRoutes,
   ...jobRoutes,
+  ...configurationRoutes,
   ...transferRoutes,
   ...digitalTwinRoutes,
 ]

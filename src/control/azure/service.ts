@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ServiceCaller } from '#access'
+import { type ServiceCaller, coversResource } from '#access'
 import { Fault, type Result, limits, ok, refuse, uuid } from '#base'
 import { type Json, parseJson } from '#wire/json'
 import { BodyBudget, readBody } from './body.ts'
-import { covers, matchPath, pathSegments } from './match.ts'
+import { matchPath, pathSegments, plainPath } from './match.ts'
 import type { AzureServicePorts } from './ports.ts'
 import { type AzureRefusal, type Reply, type Written, writtenRefusal, writtenReply } from './reply.ts'
 import type { AzureRoute } from './route.ts'
@@ -89,12 +89,12 @@ class Service {
     const url = request.url ?? ''
     const found = url.length > azureServiceLimits.urlLength ? notFound : this.#route(request.method ?? '', url)
     if (!found.ok) return found
-    const { route, ids, parts } = found.value
+    const { route, ids } = found.value
     const proven = await this.#prove(request)
     if (!proven.ok) return proven
     const { caller, scope } = proven.value
-    if (!covers(scope, parts)) return refuse('control/azure-scope', 'The token is for another resource.', scope)
-    const path = `/${parts.join('/')}`
+    const path = plainPath(route.pattern, ids)
+    if (!coversResource(scope, path)) return refuse('control/azure-scope', 'The token is for another resource.', scope)
     const allowed = route.allow(caller, path)
     if (!allowed.ok) return allowed
     const who = `${caller.actor.kind}:${caller.actor.id}`
@@ -128,10 +128,7 @@ class Service {
     return cost > 1 ? this.#throttle.take(who, route.throttle, cost - 1) : undefined
   }
 
-  #route(
-    method: string,
-    url: string,
-  ): Result<{ readonly route: AzureRoute; readonly ids: ReadonlyMap<string, string>; readonly parts: readonly string[] }> {
+  #route(method: string, url: string): Result<{ readonly route: AzureRoute; readonly ids: ReadonlyMap<string, string> }> {
     const parts = pathSegments(url)
     if (parts === undefined) return notFound
     let isPath = false
@@ -140,7 +137,7 @@ class Service {
       if (ids === undefined) continue
       isPath = true
       if (route.method !== method) continue
-      return ids.ok ? ok({ route, ids: ids.value, parts }) : ids
+      return ids.ok ? ok({ route, ids: ids.value }) : ids
     }
     return isPath ? refuse('control/azure-method-not-allowed', 'This method is not for this path.') : notFound
   }
