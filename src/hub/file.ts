@@ -4,8 +4,8 @@ import type { DeviceId, Grant, Instant, Result, Secret } from '#base'
 export type FileTarget =
   /** Devices are refused. */
   | { readonly kind: 'off' }
-  /** This hub keeps them. `hostName` is where devices reach its HTTPS listener, with the port unless it is 443. */
-  | { readonly kind: 'local'; readonly hostName: string; readonly containerName: string }
+  /** This hub keeps them, and its HTTPS listener takes them. */
+  | { readonly kind: 'local'; readonly containerName: string }
   /**
    * A container of an Azure Blob storage account. `hostName` is `{account}.blob.core.windows.net`, or host, port and account of an emulator
    * (`127.0.0.1:10000/devstoreaccount1`). The key signs one blob for one device at a time and never leaves.

@@ -4,6 +4,7 @@ import { type Bulk, openBulk } from './bulk.ts'
 import type { CloudToDevice, FeedbackQueue, FileNotificationQueue } from './cloud-to-device.ts'
 import { openMessages } from './cloud-to-device-queue.ts'
 import type { Files } from './file.ts'
+import { type HubFiles, openFilePart } from './file-part.ts'
 import type { Configurations } from './hub-parts.ts'
 import type { Jobs } from './job.ts'
 import type { Methods } from './method.ts'
@@ -19,6 +20,8 @@ import { openTwins } from './twins.ts'
 /** What the hub's domain asks of others: {@link RegistryPorts}, and the journal, which is the truth about twins. */
 export type HubPorts = RegistryPorts & {
   readonly journal: Journal
+  /** Where files of devices go. Undefined: nowhere. */
+  readonly files?: HubFiles | undefined
   /** Told what went wrong in the hub itself, for the log. */
   readonly trouble?: ((what: string, error: unknown) => void) | undefined
 }
@@ -66,6 +69,10 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
   const messages = scope.use(await openMessages({ ...ports, tell, trouble, generationOf }, signal))
   devices.onRemoving(messages.removing)
   devices.onRemoved(messages.removed)
+  const isRegistered = (identity: DeviceId) => devices.find(identity) !== undefined
+  const files = scope.use(await openFilePart({ ...ports, tell, trouble, isRegistered }, ports.files, signal))
+  devices.onRemoving(files.removing)
+  devices.onRemoved(files.removed)
   const methods = openMethods({
     clock: ports.clock,
     tell,
@@ -82,12 +89,8 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
     methods,
     messages: messages.messages,
     feedback: messages.feedback,
-    get fileNotifications() {
-      return notOpened('fileNotifications')
-    },
-    get files() {
-      return notOpened('files')
-    },
+    fileNotifications: files.fileNotifications,
+    files: files.files,
     get queries() {
       return notOpened('queries')
     },

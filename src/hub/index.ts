@@ -110,6 +110,9 @@ export {
   twinAbout,
   twinEventBody,
 } from './twin-json.ts'
+export type { FileDisk, FileEntry } from './file-disk.ts'
+export { fileDefaults } from './file-uploads.ts'
+export type { HubFiles } from './file-part.ts'
 export { hubMigrations } from './migrations.ts'
 export type { AuditedCommit, DeviceChange, DeviceChanged, Tell } from './ports.ts'
 export type { Registry } from './registry.ts'

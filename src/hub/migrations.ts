@@ -1,4 +1,5 @@
 import type { Migration } from '#store'
+import { hubFileMigrations } from './file-rows.ts'
 import { hubQueueMigrations } from './queue-rows.ts'
 import { hubTwinMigrations } from './twin-migrations.ts'
 
@@ -89,4 +90,5 @@ export const hubMigrations: readonly Migration[] = [
   },
   ...hubTwinMigrations,
   ...hubQueueMigrations,
+  ...hubFileMigrations,
 ]

@@ -18,7 +18,7 @@ import type { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
 import { type Gateway, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
-import { type Hub, hubMigrations, openHub } from '#hub'
+import { type Hub, fileDefaults, hubMigrations, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
 import { type Pki, openPki, pkiMigrations } from '#pki'
 import { type Store, openStore } from '#store'
@@ -27,6 +27,7 @@ import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
+import { blobProperties, openFileDisk } from './file-store.io.ts'
 import { guardMigrations } from './guard-ports.ts'
 import { policyScene } from './policy-usage.ts'
 import { retainedMigrations } from './retained-rows.ts'
@@ -144,6 +145,13 @@ export async function openRooms(
           allowedUntil: config.authentication.sasUntil,
           seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
           unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
+        },
+        files: {
+          disk: openFileDisk(join(config.dataDirectory, 'files')),
+          key: scope.use(vault.dataKey('files')),
+          settings: { ...fileDefaults, target: { kind: 'local', containerName: 'uploads' } },
+          localHost: () => hostWithPort(config.names[0] ?? 'localhost', door?.httpsPort ?? config.httpsPort),
+          blobOf: blobProperties,
         },
         trouble: (what, error) => log.error(what, { error }),
       },
@@ -269,6 +277,12 @@ function describe(leaf: Buffer): { readonly subject: string; readonly fingerprin
   } catch {
     return undefined
   }
+}
+
+/** A name as a URL has it, with the port unless it is that of HTTPS. */
+function hostWithPort(name: string, port: number): string {
+  const host = name.includes(':') ? `[${name}]` : name
+  return port === 443 ? host : `${host}:${port}`
 }
 
 function isAddress(name: string): boolean {
