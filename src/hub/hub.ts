@@ -12,6 +12,7 @@ import { openMethods } from './method-calls.ts'
 import type { ModuleRegistry } from './module-registry.ts'
 import { type Presence, openPresence } from './presence.ts'
 import type { Queries } from './query.ts'
+import { openQueries } from './query-run.ts'
 import { type Registry, openRegistry } from './registry.ts'
 import type { RegistryPorts } from './registry-state.ts'
 import type { Twins } from './twin.ts'
@@ -79,6 +80,7 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
     isRegistered: (identity) => registered(identity) !== undefined,
     audit: async (grant, what) => void (await ports.commit(grant, what, [])),
   })
+  const queries = openQueries({ ...ports, twins, presence })
   const opened = scope.move()
   return {
     devices,
@@ -91,9 +93,7 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
     feedback: messages.feedback,
     fileNotifications: files.fileNotifications,
     files: files.files,
-    get queries() {
-      return notOpened('queries')
-    },
+    queries,
     get jobs() {
       return notOpened('jobs')
     },

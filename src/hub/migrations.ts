@@ -1,5 +1,6 @@
 import type { Migration } from '#store'
 import { hubFileMigrations } from './file-rows.ts'
+import { hubJobMigrations } from './job-rows.ts'
 import { hubQueueMigrations } from './queue-rows.ts'
 import { hubTwinMigrations } from './twin-migrations.ts'
 
@@ -90,5 +91,6 @@ export const hubMigrations: readonly Migration[] = [
   },
   ...hubTwinMigrations,
   ...hubQueueMigrations,
+  ...hubJobMigrations,
   ...hubFileMigrations,
 ]
