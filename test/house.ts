@@ -24,6 +24,12 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
   },
   guard: { base: 'grants, clock', wire: 'probes speak MQTT', journal: 'the words of a record' },
   audit: { base: 'grants, clock', store: 'rows in the transaction of the change' },
+  egress: {
+    base: 'grants, clock, random, secrets',
+    wire: 'the query language, strict JSON, property bags',
+    store: 'routes, cursors, dead letters',
+    journal: 'reads what has happened',
+  },
   // Floor 3: doors.
   gateway: {
     base: 'clock, ids, limits',
@@ -44,6 +50,7 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
     hub: 'the registry',
     guard: 'checks and their evidence',
     audit: 'shows the log',
+    egress: 'routes, endpoints, dead letters',
   },
   // Floor 4: programs.
   server: {
@@ -57,6 +64,7 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
     access: 'wiring',
     pki: 'wiring',
     hub: 'wiring',
+    egress: 'wiring',
     guard: 'wiring',
     audit: 'wiring',
     gateway: 'wiring',
@@ -79,6 +87,7 @@ export const floors: Readonly<Record<string, number>> = {
   hub: 2,
   guard: 2,
   audit: 2,
+  egress: 2,
   gateway: 3,
   control: 3,
   server: 4,
