@@ -192,3 +192,15 @@ test('a use that no rule explains keeps everything that could have allowed it', 
     ['Publish u/#'],
   )
 })
+
+test('the operations of the hub are kept as they are: the journal does not see all of their topics', () => {
+  const [document] = parsed(
+    authorization(
+      'devices',
+      '[{principals: {attributes: [{thingwall.method: device}, {thingwall.method: module}]}, brokerResources: [{method: Publish, topics: ["$iothub/twin/GET/#", "unused/#"]}]}]',
+    ),
+  )
+  assert.ok(document)
+  const shrinking = openShrinking(compilePolicies([document], 1))
+  assert.deepEqual(shrinking.propose().documents[0]?.cuts, [{ rule: 'devices/0', from: 'Publish unused/#', to: [] }])
+})

@@ -1,7 +1,7 @@
 import type { Subject } from '#base'
 import { withoutShare } from './bound-policy.ts'
 import { bindClientIdPattern, clientIdMatches } from './client-id-pattern.ts'
-import type { BrokerResource, PolicyDocument, PolicyRule } from './model.ts'
+import type { BrokerResource, PolicyDocument, PolicyRule, Principals } from './model.ts'
 import type { PolicySet } from './policy-set.ts'
 import { attributesOf, tokenValueOf } from './principal-view.ts'
 import { renderDocument, renderResource } from './render.ts'
@@ -106,17 +106,25 @@ export function openShrinking(set: PolicySet, keep: readonly string[] = []): Shr
   }
 }
 
+// A twin that is read and a method that is answered leave no record of their topic, so nobody can say that these were not used.
+const unseen = '$iothub/'
+
 function holdRule(rule: PolicyRule): HeldRule {
   const resources = rule.brokerResources.map((resource) => {
     const texts = resource.method === 'Connect' ? resource.clientIds : resource.topics
     const held = texts.map((text): Held => {
-      const wide = resource.method !== 'Connect' && (text === '#' || text.endsWith('/#'))
-      return { text, trie: wide ? newTrie() : undefined, used: false }
+      const used = text.startsWith(unseen)
+      const wide = !used && resource.method !== 'Connect' && (text === '#' || text.endsWith('/#'))
+      return { text, trie: wide ? newTrie() : undefined, used }
     })
-    return { resource, held, isUsed: false }
+    return { resource, held, isUsed: held.some(({ used }) => used) }
   })
-  return { rule, resources, usedBy: { usernames: new Set(), clientIds: new Set(), attributes: new Set() } }
+  const { usernames, clientIds, attributes } = resources.some(({ isUsed }) => isUsed) ? rule.principals : noPrincipals
+  const usedBy = { usernames: new Set(usernames), clientIds: new Set(clientIds), attributes: new Set(attributes.keys()) }
+  return { rule, resources, usedBy }
 }
+
+const noPrincipals: Principals = { usernames: [], clientIds: [], attributes: [] }
 
 type Found = { readonly rule: HeldRule; readonly resource: HeldResource; readonly held: Held | undefined; readonly pattern: TopicPattern }
 
