@@ -116,6 +116,9 @@ test('a deleted device takes its modules with it, their sessions too, and leaves
   await modules.add(write, spec('a', 'n'))
   const removed: string[] = []
   devices.onRemoved((gone) => void removed.push(gone))
+  devices.onRemoving((gone) => [
+    { sql: `UPDATE devices SET status_reason = coalesce(status_reason, '') || ? WHERE id = ?`, args: [`-${gone}`, 'b'] },
+  ])
   // One that is on its way while the device goes is not left behind either.
   const [late, gone] = await Promise.all([modules.add(write, spec('a', 'late')), devices.remove(erase, idOf('a'))])
   assert.equal(gone.ok && gone.value.closed, late.ok ? 4 : 3)
@@ -124,6 +127,8 @@ test('a deleted device takes its modules with it, their sessions too, and leaves
     scene.facts.filter((fact) => fact.kind.endsWith('-deleted')).map((fact) => fact.device),
     [...removed.slice(1), 'a'],
   )
+  const [row] = await scene.store.query(`SELECT status_reason FROM devices WHERE id = 'b'`)
+  assert.equal(row?.['status_reason'], '-a-a/m-a/n', 'what others keep goes in the same commit')
   await devices.add(write, [{ id: idOf('a'), authentication: certificate }])
   assert.deepEqual([modules.of('a'), modules.count], [[], 0])
   await scene.reopen()
@@ -135,6 +140,8 @@ test('a module that is added as its device goes is refused', async () => {
   const [gone, late] = await Promise.all([scene.hub.devices.remove(erase, idOf('a')), scene.hub.modules.add(write, spec('a', 'm'))])
   assert.deepEqual([gone.ok, codeOf(late)], [true, 'hub/device-not-found'])
   assert.equal(scene.hub.modules.count, 0)
+  const [row] = await scene.store.query('SELECT count(*) AS n FROM modules')
+  assert.equal(row?.['n'], 0)
 })
 
 test('disabling a device ends the sessions of its modules', async () => {

@@ -33,7 +33,7 @@ export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
   const keyDigest = (key: Secret) => key.use((bytes) => createHmac('sha256', hmacKey).update(bytes).digest('hex'))
   const credentialOf = (id: DeviceId, authentication: Authentication) => {
     if (authentication.type !== 'sas') return authentication
-    const keys = hub.devices.sharedKeys(id)
+    const keys = hub.devices.sharedKeys(id) ?? hub.modules.sharedKeys(id)
     return { type: 'symmetricKey', keyDigests: keys === undefined ? [] : [keyDigest(keys.primary), keyDigest(keys.secondary)] } as const
   }
   const issue = async (device: DeviceId): Promise<ProbeIdentity> => {
@@ -97,6 +97,13 @@ export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
     *devices() {
       for (const { id, status, authentication } of hub.devices.all())
         yield { id, enabled: status === 'enabled', authentication: credentialOf(id, authentication) }
+      for (const { identity, device, authentication } of hub.modules.all())
+        if (authentication.type !== 'none')
+          yield {
+            id: identity,
+            enabled: hub.devices.find(device)?.status === 'enabled',
+            authentication: credentialOf(identity, authentication),
+          }
     },
     connections: () => gateway.connections().filter((connection) => connection.device !== probeDevice && connection.device !== drillDevice),
     digest: (material) => createHmac('sha256', hmacKey).update(material).digest('hex'),
