@@ -71,7 +71,7 @@ const maxAddressLength = 1_024
 export function parseAddress(text: string, role: 'sender' | 'receiver', entities: readonly string[]): Result<Address> {
   const segments = segmentsOf(text)
   const found = segments === undefined ? [] : addressTable.map((row) => match(row, segments, entities)).filter((one) => one !== undefined)
-  const [mine] = found.filter(({ row }) => row.role === 'both' || row.role === role)
+  const mine = found.find(({ row }) => row.role === 'both' || row.role === role)
   if (mine !== undefined) return ok(mine)
   const isEntity = segments !== undefined && entities.includes(segments.join('/').toLowerCase())
   if (found.length === 0 && !isEntity) return refuse('gateway/amqp-address-unknown', 'There is nothing at this address.')

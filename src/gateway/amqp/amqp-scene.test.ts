@@ -3,7 +3,20 @@ import { EventEmitter } from 'node:events'
 import { afterEach } from 'node:test'
 import rhea, { type Connection, type EventContext, type Message, type Receiver, type Sender } from 'rhea'
 import type { AuthenticateDevice, Principal, ServiceCaller, Services } from '#access'
-import { type Action, type DeviceId, fail, identityOf, ok, parseDeviceId, parseModuleId, refuse } from '#base'
+import {
+  type Action,
+  type DeviceId,
+  type Refusal,
+  type Result,
+  fail,
+  identityOf,
+  instant,
+  ok,
+  parseDeviceId,
+  parseModuleId,
+  refuse,
+} from '#base'
+import type { CloudMessage, FeedbackRecord, FileNotification, LockedContent } from '#hub'
 import { callerWith } from '../../../test/azure-service-scene.ts'
 import { type Ticket, freeTicket } from '../admission.ts'
 import { Desk } from '../desk.ts'
@@ -97,6 +110,40 @@ export function tokenFor(resource: string, policy?: string): string {
   return `SharedAccessSignature sr=${encodeURIComponent(resource)}&sig=${sig}&se=9999999999${policy === undefined ? '' : `&skn=${policy}`}`
 }
 
+/** A queue of back ends in memory. Writes down what becomes of its content. */
+export class FakeQueue<T> {
+  readonly fates: string[] = []
+  readonly #waiting: T[] = []
+  readonly #locked = new Map<string, T>()
+  readonly #ready = new Set<() => void>()
+  #locks = 0
+
+  add(content: T): void {
+    this.#waiting.push(content)
+    for (const listener of this.#ready) listener()
+  }
+
+  async receive(): Promise<LockedContent<T> | undefined> {
+    const content = this.#waiting.shift()
+    if (content === undefined) return undefined
+    const lockToken = `00000000-0000-4000-8000-00000000000${++this.#locks}`
+    this.#locked.set(lockToken, content)
+    return { content, enqueuedAt: instant(1_000), lockToken, deliveryCount: 0 }
+  }
+
+  async settle(_grant: unknown, lockToken: string, outcome: string): Promise<Result<void>> {
+    const content = this.#locked.get(lockToken)
+    this.fates.push(`${outcome} ${lockToken.at(-1)}`)
+    if (outcome === 'abandon' && content !== undefined) this.add(content)
+    return ok(undefined)
+  }
+
+  onReady(listener: () => void): () => void {
+    this.#ready.add(listener)
+    return () => void this.#ready.delete(listener)
+  }
+}
+
 const allRights: readonly Action[] = ['c2d.send', 'c2d.feedback', 'file.notifications', 'telemetry.read']
 
 /** AMQP in memory: real clients of the library that Azure's SDKs use, on a hub whose disk waits for the test. */
@@ -111,7 +158,7 @@ export function amqp(more: { readonly rights?: readonly Action[]; readonly ticke
       if (!token.includes('skn=')) return refuse('access/service-refused', 'The token does not open this hub.')
       const [, sr = ''] = /sr=([^&]*)/.exec(token) ?? []
       const scope = decodeURIComponent(sr).replace(/^sb:\/\//, '')
-      return ok(callerWith(`${kind}`, more.rights ?? allRights, scope))
+      return ok(callerWith(kind, more.rights ?? allRights, scope))
     },
     onRevoked: (told) => {
       revoked = told
@@ -143,8 +190,30 @@ export function amqp(more: { readonly rights?: readonly Action[]; readonly ticke
   }
   world.applyPolicy((subject) => allowAll(subject.identity))
   const troubles: unknown[] = []
+  const sent: { readonly identity: DeviceId; readonly message: CloudMessage }[] = []
+  const answer: { send: Refusal | undefined } = { send: undefined }
+  const feedback = new FakeQueue<readonly FeedbackRecord[]>()
+  const fileNotifications = new FakeQueue<FileNotification>()
+  const { presence, twins, methods, files } = world.hub
+  const hub = {
+    presence,
+    twins,
+    methods,
+    files,
+    feedback,
+    fileNotifications,
+    messages: {
+      ...world.hub.messages,
+      send: async (_grant: unknown, identity: DeviceId, message: CloudMessage) => {
+        if (answer.send !== undefined) return fail(answer.send)
+        sent.push({ identity, message })
+        return ok({ sequenceNumber: sent.length })
+      },
+    },
+  }
   const desk = new Desk({
     ...world.desk.ports,
+    hub,
     services,
     authenticateDevice,
     trouble: (what, error) => void troubles.push([what, error]),
@@ -169,6 +238,10 @@ export function amqp(more: { readonly rights?: readonly Action[]; readonly ticke
   }
   return {
     ...world,
+    sent,
+    answer,
+    feedback,
+    fileNotifications,
     desk,
     door,
     raw,
@@ -212,26 +285,25 @@ function clientOf(transport: PairedTransport, server: AmqpConnection, options: o
     return socket
   }
   const details = { reconnect: false, connection_details: () => ({ connect, options: {} }), ...options }
-  const connection: Connection = Reflect.apply(container.connect, container, [details])
+  const connection: Connection = callOf<Connection>(container, 'connect', details)
   const sender = async (address: string, more: object = {}) => {
     const link = connection.open_sender({ target: { address }, ...more })
     const closed: string[] = []
     link.on('sender_error', (context: EventContext) =>
       closed.push(context.sender?.error === undefined ? '' : conditionOf(context.sender.error)),
     )
-    link.on('sender_close', () => undefined)
     await turns()
+    let settled: (outcome: string) => void = () => {}
+    for (const name of ['accepted', 'released', 'modified']) link.on(name, () => settled(name))
+    link.on('rejected', (context: EventContext) => {
+      const state: unknown = context.delivery?.remote_state
+      settled(`rejected ${conditionOf(state !== null && typeof state === 'object' && 'error' in state ? state.error : undefined)}`)
+    })
+    link.on('sender_close', () => settled('closed'))
     /** Sends one message and says what became of it. */
-    const send = async (message: Message, settle: () => void = () => {}, tag?: Buffer, format?: number) => {
-      const outcome = new Promise<string>((resolve) => {
-        for (const name of ['accepted', 'released', 'modified']) link.once(name, () => resolve(name))
-        link.once('rejected', (context: EventContext) => {
-          const state: unknown = context.delivery?.remote_state
-          resolve(`rejected ${conditionOf(state !== null && typeof state === 'object' && 'error' in state ? state.error : undefined)}`)
-        })
-        link.once('sender_close', () => resolve('closed'))
-      })
-      Reflect.apply(link.send, link, [message, tag, format])
+    const send = async (message: object, settle: () => void = () => {}, tag?: Buffer, format?: number) => {
+      const outcome = new Promise<string>((resolve) => (settled = resolve))
+      callOf(link, 'send', message, tag, format)
       await turns()
       settle()
       return outcome
@@ -241,9 +313,10 @@ function clientOf(transport: PairedTransport, server: AmqpConnection, options: o
   const receiver = async (source: string | object, more: object = {}) => {
     const heard: Heard[] = []
     const closed: string[] = []
-    const link: Receiver = Reflect.apply(connection.open_receiver, connection, [
-      { source: typeof source === 'string' ? { address: source } : source, ...more },
-    ])
+    const link: Receiver = callOf<Receiver>(connection, 'open_receiver', {
+      source: typeof source === 'string' ? { address: source } : source,
+      ...more,
+    })
     link.on('message', (context: EventContext) => {
       if (context.message !== undefined) heard.push({ message: context.message, context })
     })
@@ -273,6 +346,12 @@ function clientOf(transport: PairedTransport, server: AmqpConnection, options: o
   }
   let cbs: { readonly out: Awaited<ReturnType<typeof sender>>; readonly back: Awaited<ReturnType<typeof receiver>> } | undefined
   return { client: connection, events, sender, receiver, putToken }
+}
+
+/** Calls what the library has and its types know otherwise. */
+function callOf<T>(on: object, name: string, ...given: readonly unknown[]): T {
+  const called: (...given: readonly unknown[]) => T = Reflect.get(on, name)
+  return Reflect.apply(called, on, given)
 }
 
 function conditionOf(error: unknown): string {

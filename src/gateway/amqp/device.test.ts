@@ -56,7 +56,7 @@ test('a batch of messages is taken apart, and all of it is accepted together [az
   const events = await device.sender('/devices/pump-1/messages/events')
   const inner = ['one', 'two'].map((text) => message.encode({ body: data(text) }))
   const batch = message.encode({ body: message.data_sections(inner) })
-  const outcome = await Reflect.apply(events.send, undefined, [batch, () => world.journal.flush(), undefined, 0x80013700])
+  const outcome = await events.send(batch, () => world.journal.flush(), undefined, 0x80013700)
   assert.equal(outcome, 'accepted')
   const bodies = world.facts().flatMap((fact) => (fact.kind === 'telemetry' ? [fact.body.toString()] : []))
   assert.deepEqual(bodies, ['one', 'two'])

@@ -23,7 +23,7 @@ export class Readers {
     }
     if (reader.epoch !== undefined) {
       const error = { condition: 'amqp:link:stolen', description: `A reader with epoch ${reader.epoch} has taken this partition.` }
-      for (const other of [...there]) {
+      for (const other of there) {
         there.delete(other)
         other.close(error)
       }
