@@ -5,7 +5,8 @@ import type { CloudToDevice, FeedbackQueue, FileNotificationQueue } from './clou
 import { openMessages } from './cloud-to-device-queue.ts'
 import type { Files } from './file.ts'
 import { type HubFiles, openFilePart } from './file-part.ts'
-import type { Configurations } from './hub-parts.ts'
+import type { Configurations } from './configuration.ts'
+import { openConfigurations } from './configurations.ts'
 import type { Jobs } from './job.ts'
 import type { Methods } from './method.ts'
 import { openMethods } from './method-calls.ts'
@@ -48,7 +49,17 @@ export type Hub = AsyncDisposable & {
 export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub> {
   await using scope = new AsyncDisposableStack()
   const trouble = ports.trouble ?? (() => undefined)
-  const { devices, modules } = await openRegistry(ports, signal)
+  let grew: () => void = () => undefined
+  const { devices, modules } = await openRegistry(
+    {
+      ...ports,
+      tell(fact) {
+        ports.tell(fact)
+        if (fact.kind === 'device-created' || fact.kind === 'module-created') grew()
+      },
+    },
+    signal,
+  )
   const registered = (identity: string) => devices.find(identity) ?? modules.find(identity)
   const identified = (identity: string) => devices.find(identity)?.id ?? modules.find(identity)?.identity
   const presence = scope.use(
@@ -81,6 +92,9 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
     audit: async (grant, what) => void (await ports.commit(grant, what, [])),
   })
   const queries = openQueries({ ...ports, twins, presence })
+  const isEdge = (device: DeviceId) => devices.find(device)?.capabilities.iotEdge === true
+  const configurations = scope.use(await openConfigurations({ ...ports, tell, trouble, queries, twins, isEdge }, signal))
+  grew = () => configurations.registryGrew()
   const opened = scope.move()
   return {
     devices,
@@ -97,9 +111,7 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
     get jobs() {
       return notOpened('jobs')
     },
-    get configurations() {
-      return notOpened('configurations')
-    },
+    configurations,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

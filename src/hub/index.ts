@@ -37,7 +37,17 @@ export {
 } from './device-json.ts'
 export type { DeviceQuery, DeviceStatistics } from './device-index.ts'
 export { type Hub, type HubPorts, openHub } from './hub.ts'
-export type { Configurations } from './hub-parts.ts'
+export type {
+  Configuration,
+  ConfigurationContent,
+  ConfigurationPatch,
+  ConfigurationResults,
+  ConfigurationSpec,
+  Configurations,
+  QueryErrors,
+} from './configuration.ts'
+export { parseContent } from './configuration-content.ts'
+export { configurationJson, contentJson, parseConfiguration } from './configuration-json.ts'
 export {
   type DeviceJob,
   type DeviceJobStatus,

@@ -1,6 +1,7 @@
 import type { Migration } from '#store'
-import { hubFileMigrations } from './file-rows.ts'
+import { hubConfigurationMigrations } from './configuration-migrations.ts'
 import { hubJobMigrations } from './job-rows.ts'
+import { hubFileMigrations } from './file-rows.ts'
 import { hubQueueMigrations } from './queue-rows.ts'
 import { hubTwinMigrations } from './twin-migrations.ts'
 
@@ -91,6 +92,7 @@ export const hubMigrations: readonly Migration[] = [
   },
   ...hubTwinMigrations,
   ...hubQueueMigrations,
-  ...hubJobMigrations,
   ...hubFileMigrations,
+  ...hubJobMigrations,
+  ...hubConfigurationMigrations,
 ]
