@@ -5,7 +5,7 @@ import type { Row } from '#store'
 import { type Expression, type QueryValue, compileCondition, deviceDialect, parseCondition, printProblem, valueAt } from '#wire/query'
 import type { Json } from '#wire/json'
 import { type QueryRow, openQueryScene } from '../../test/query-scene.ts'
-import { conditionSql } from './query-compile.ts'
+import { conditionSql, filterSql } from './query-compile.ts'
 import { twinRowToJson } from './query-row.ts'
 import { queryRows } from './query-scan.ts'
 import { type QuerySource, querySources } from './query-source.ts'
@@ -194,12 +194,14 @@ test('a condition in SQL says what the evaluator says of every row: true, false 
             )
             const compiled = compile(parsed.value.where, source)
             if (compiled === undefined) continue
-            const found = await queryRows(scene.store, sql`SELECT ${source.columns}, ${compiled} AS truth FROM ${source.from}`).catch(
-              tooMuch,
-            )
+            const found = await queryRows(
+              scene.store,
+              sql`SELECT ${source.columns}, ${compiled.truth} AS truth, ${compiled.filter} AS filter FROM ${source.from}`,
+            ).catch(tooMuch)
             for (const row of found) {
               const truth = truthOf(row)
               sqlTruths[String(truth)] = (sqlTruths[String(truth)] ?? 0) + 1
+              assert.equal(row['filter'] === 1, truth === true, `${written}, as a filter`)
               assert.equal(truth, matches(twinRowToJson(row)), `${written} of ${JSON.stringify(twinRowToJson(row))}`)
             }
           }
@@ -218,9 +220,9 @@ function truthOf(row: Row): boolean | undefined {
 }
 
 /** The condition in SQL, unless it is more than we take. */
-function compile(where: Expression, source: QuerySource): Sql | undefined {
+function compile(where: Expression, source: QuerySource): { readonly truth: Sql; readonly filter: Sql } | undefined {
   try {
-    return conditionSql(where, source)
+    return { truth: conditionSql(where, source), filter: filterSql(where, source) }
   } catch (error) {
     tooMuch(error)
     return undefined

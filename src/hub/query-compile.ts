@@ -42,6 +42,25 @@ export function conditionSql(expression: Expression, source: QuerySource): Sql {
   }
 }
 
+/**
+ * The same where only true counts, so that false and NULL may be taken for each other: the everyday comparison asks for the type last, and most rows have
+ * gone by then. Throws {@link TooMuchSql}.
+ */
+export function filterSql(expression: Expression, source: QuerySource): Sql {
+  if (expression.kind === 'and' || expression.kind === 'or')
+    return balanced(
+      expression.kind === 'and' ? 'AND' : 'OR',
+      expression.operands.map((operand) => filterSql(operand, source)),
+    )
+  if (expression.kind === 'compare' && expression.operator === '=' && expression.right.kind === 'constant') {
+    const left = valueSql(expression.left, source)
+    const { value } = expression.right
+    if (left.kind === 'json' && (typeof value === 'string' || typeof value === 'number'))
+      return sql`(${left.value} = ${bound(value)} AND ${left.type} IN (${typesOf(value)}))`
+  }
+  return conditionSql(expression, source)
+}
+
 /** A value as SQL. Throws {@link TooMuchSql}. */
 export function valueSql(expression: Expression, source: QuerySource): SqlValue {
   switch (expression.kind) {
@@ -134,16 +153,8 @@ function comparedToConstant(operator: Comparison, left: Exclude<SqlValue, { read
   }
   if (left.kind === 'etag') return etagTest(operator, left.sql, constant)
   if (left.kind === 'json') {
-    const type =
-      typeof constant === 'string'
-        ? sql`'text'`
-        : typeof constant === 'number'
-          ? sql`'integer', 'real'`
-          : typeof constant === 'boolean'
-            ? sql`'true', 'false'`
-            : sql``
     const values = related(operator, left.value, bound(storedValue(constant)))
-    return sql`CASE WHEN ${left.type} IN (${type}) THEN ${values} WHEN ${left.type} = 'null' THEN ${orNull} END`
+    return sql`CASE WHEN ${left.type} IN (${typesOf(constant)}) THEN ${values} WHEN ${left.type} = 'null' THEN ${orNull} END`
   }
   if (left.kind === 'structure') return absent
   const kind = left.kind === 'time' ? 'text' : left.kind
@@ -151,6 +162,13 @@ function comparedToConstant(operator: Comparison, left: Exclude<SqlValue, { read
   const values = isSame ? related(operator, scalarOf(left), bound(storedValue(constant))) : absent
   if (left.kind === 'time' || left.absent === 'undefined') return values
   return sql`CASE WHEN ${left.sql} IS NULL THEN ${orNull} ELSE ${values} END`
+}
+
+/** The types of JSON that a constant can equal. */
+function typesOf(constant: QueryValue): Sql {
+  if (typeof constant === 'string') return sql`'text'`
+  if (typeof constant === 'number') return sql`'integer', 'real'`
+  return typeof constant === 'boolean' ? sql`'true', 'false'` : sql``
 }
 
 function nullTest(operator: Comparison, left: SqlValue): Sql {

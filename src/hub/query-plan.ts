@@ -11,7 +11,7 @@ import {
   parseQuery,
   printProblem,
 } from '#wire/query'
-import { conditionSql } from './query-compile.ts'
+import { filterSql } from './query-compile.ts'
 import type { Scan } from './query-scan.ts'
 import { querySources } from './query-source.ts'
 import { TooMuchSql } from './query-sql.ts'
@@ -51,7 +51,7 @@ function planScan(from: Source, where: Expression | undefined): Result<Scan> {
   try {
     return ok({
       source,
-      where: where === undefined ? undefined : conditionSql(where, source),
+      where: where === undefined ? undefined : filterSql(where, source),
       among: where === undefined ? undefined : keysAsked(where, source.keyAttribute),
     })
   } catch (error) {
