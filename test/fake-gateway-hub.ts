@@ -88,7 +88,7 @@ export class FakeGatewayHub implements GatewayHub {
       return { ...next.message, deliveryCount: next.deliveryCount, lockToken: `lock-${++this.#locks}/${next.message.sequenceNumber}` }
     },
     settle: async (identity, lockToken, outcome) => this.#settle(identity, lockToken, outcome),
-    unlock: (identity, lockToken) => void this.#settle(identity, lockToken, 'unlock'),
+    unlock: (identity, lockToken, wasWritten) => void this.#settle(identity, lockToken, wasWritten === true ? 'unlock-written' : 'unlock'),
     onReady: (identity, listener) => {
       const all = this.#ready.get(identity) ?? new Set()
       this.#ready.set(identity, all)
@@ -160,7 +160,7 @@ export class FakeGatewayHub implements GatewayHub {
     if (this.twinFault !== undefined) throw this.twinFault
   }
 
-  #settle(identity: DeviceId, lockToken: string, outcome: Outcome | 'unlock'): Result<void> {
+  #settle(identity: DeviceId, lockToken: string, outcome: Outcome | 'unlock' | 'unlock-written'): Result<void> {
     const sequenceNumber = Number(lockToken.split('/')[1])
     const queue = this.#queues.get(identity) ?? []
     const at = queue.findIndex(({ message, isLocked }) => isLocked && message.sequenceNumber === sequenceNumber)
@@ -169,7 +169,7 @@ export class FakeGatewayHub implements GatewayHub {
     if (queued === undefined) return refuse('hub/lock-lost', 'Lost.')
     if (outcome === 'complete' || outcome === 'reject') queue.splice(at, 1)
     else {
-      if (outcome === 'abandon') queued.deliveryCount++
+      if (outcome !== 'unlock') queued.deliveryCount++
       queued.isLocked = false
       this.#tell(identity)
     }

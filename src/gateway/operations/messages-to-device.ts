@@ -74,7 +74,7 @@ export class MessagesToDevice {
     if (this.#isOver) return
     this.#isOver = true
     this.#unlisten()
-    for (const lock of this.#unanswered) this.#settle(lock, 'abandon')
+    for (const lock of this.#unanswered) this.#desk.ports.hub.messages.unlock(this.#session.owner, lock, true)
     this.#unanswered.clear()
   }
 
