@@ -1,43 +1,49 @@
 import { join } from 'node:path'
+import { auditMigrations, openAudit } from '#audit'
 import { Secret, systemClock, systemRandom } from '#base'
-import { hubMigrations } from '#hub'
+import { hubMigrations, openHub } from '#hub'
 import { openJournal, systemDisk } from '#journal'
 import { openStore } from '#store'
-import { openTwins } from '../src/hub/twins.ts'
-import { DeviceRows, identity } from './device-rows.ts'
+import { identity } from './device-rows.ts'
 import { keyWrap } from './key-wrap.ts'
 
-/** Twins on a real journal and store in a directory, with what has to be closed in the end. */
-export async function openTwinsIn(directory: string) {
+/** A hub on a real journal and store in a directory, and how to close all of it. `trouble` is what it complained of. */
+export async function openHubIn(directory: string) {
   const { signal } = new AbortController()
   const clock = systemClock
   const key = new Secret(Buffer.alloc(32, 7))
-  const store = await openStore({ file: join(directory, 'hub.db'), key, migrations: hubMigrations }, { clock }, signal)
+  const store = await openStore(
+    { file: join(directory, 'hub.db'), key, migrations: [...auditMigrations, ...hubMigrations] },
+    { clock },
+    signal,
+  )
   const ports = { disk: systemDisk, clock, random: systemRandom, ...keyWrap('vault', systemRandom) }
   const journal = await openJournal(
     { directory: join(directory, 'journal'), retentionBytes: Infinity, retentionMs: Infinity },
     ports,
     signal,
   )
-  const devices = await new DeviceRows(store).load()
+  const audit = await openAudit({ store, clock }, signal)
   const trouble: string[] = []
-  const twins = await openTwins(
+  const hub = await openHub(
     {
-      journal,
       store,
       clock,
-      registered: (id) => devices.find(id),
-      audit: async () => undefined,
+      random: systemRandom,
+      journal,
+      commit: audit.commit,
+      tell: () => undefined,
+      changed: async () => ({ closed: 0, of: 0, elapsedMs: 0, transports: {} }),
       trouble: (what, error) => void trouble.push(`${what} ${String(error)}`),
     },
     signal,
   )
   const close = async () => {
-    await twins[Symbol.asyncDispose]()
+    await hub[Symbol.asyncDispose]()
     await journal[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()
   }
-  return { twins, devices, trouble, close }
+  return { hub, trouble, close }
 }
 
 /** How many devices the process to be killed has. */
@@ -45,7 +51,7 @@ export const writtenDevices = 40
 
 // A process to be killed: each device reports for ever, counting, and every answer is printed: device, count, version. Argument: directory.
 if (process.argv[1] === import.meta.filename) {
-  const { twins } = await openTwinsIn(process.argv[2] ?? '')
+  const { twins } = (await openHubIn(process.argv[2] ?? '')).hub
   const report = async (n: number) => {
     const id = identity(`d${n}`)
     for (;;) {

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { systemGrant } from '#access'
 import { identity } from '../../test/device-rows.ts'
-import { openTwinsIn, writtenDevices } from '../../test/twin-writer.ts'
+import { openHubIn, writtenDevices } from '../../test/twin-writer.ts'
 
 const writer = fileURLToPath(new URL('../../test/twin-writer.ts', import.meta.url))
 
@@ -14,8 +15,12 @@ test('a process that is killed in a burst of reports leaves every one that it an
   const directory = await mkdtemp(join(tmpdir(), 'thingwall-twins-'))
   try {
     {
-      const { devices, close } = await openTwinsIn(directory)
-      await devices.add(...Array.from({ length: writtenDevices }, (_, n) => `d${n}`))
+      const { hub, close } = await openHubIn(directory)
+      const devices = Array.from({ length: writtenDevices }, (_, n) => ({
+        id: identity(`d${n}`),
+        authentication: { type: 'certificateAuthority' as const },
+      }))
+      assert.ok((await hub.devices.add(systemGrant('device.write', 'devices'), devices)).ok)
       await close()
     }
     for (let cycle = 0; cycle < 3; cycle++) {
@@ -35,9 +40,9 @@ test('a process that is killed in a burst of reports leaves every one that it an
           .map((line) => [line.split(' ', 1)[0] ?? '', line.split(' ').map(Number)] as const),
       )
       assert.ok(answered.size > writtenDevices / 2)
-      const { twins, trouble, close } = await openTwinsIn(directory)
+      const { hub, trouble, close } = await openHubIn(directory)
       for (const [n, [, count = 0, version = 0]] of answered) {
-        const twin = await twins.get(identity(`d${n}`))
+        const twin = await hub.twins.get(identity(`d${n}`))
         const is = Number(twin?.reported.properties['count'])
         assert.ok(is >= count && is <= count + 1, `device ${n}: ${count} answered, ${is} there`)
         assert.equal(twin?.reported.version, version + (is - count))

@@ -1,2 +1,0 @@
-/** Configurations that are applied to the devices they target. */
-export type Configurations = Readonly<Record<never, never>>
