@@ -8,11 +8,13 @@ import {
   openOperators,
   openPolicies,
   openShrinking,
+  openServiceDirectory,
   policyMigrations,
+  serviceMigrations,
   systemGrant,
 } from '#access'
 import { auditMigrations, openAudit } from '#audit'
-import { type DeviceId, Secret, parseDeviceId, systemRandom } from '#base'
+import { type DeviceId, Secret, instant, parseDeviceId, systemRandom } from '#base'
 import { openBus } from '#bus'
 import { type Connection, type ControlPorts, controlServerLimits, openControl } from '#control'
 import { factToJson, hubMigrations, openHub } from '#hub'
@@ -62,7 +64,9 @@ export async function openControlScene(consoleDirectory?: string) {
   const clock = new FakeClock(Math.floor(Date.now() / 1000) * 1000)
   const random = systemRandom
   const { signal } = new AbortController()
-  const { store } = scope.use(await openTestStore([...auditMigrations, ...hubMigrations, ...pkiMigrations, ...policyMigrations]))
+  const { store } = scope.use(
+    await openTestStore([...auditMigrations, ...hubMigrations, ...pkiMigrations, ...policyMigrations, ...serviceMigrations]),
+  )
   const audit = await openAudit({ store, clock }, signal)
   const operators = scope.use(openOperators({ clock, random, append: audit.append }))
   const journal = scope.use(await openOn(new MemoryDisk(), { clock }))
@@ -119,6 +123,18 @@ export async function openControlScene(consoleDirectory?: string) {
     },
     signal,
   )
+  const services = await openServiceDirectory(
+    {
+      store,
+      clock,
+      random,
+      commit: audit.commit,
+      tell,
+      seal: (_purpose, plaintext) => wrapKey(new Secret(Buffer.from(plaintext))),
+      unseal: (_purpose, sealed) => unwrapKey(sealed),
+    },
+    instant(clock.now() + 90 * 86_400_000),
+  )
   policies.onChange(() => ({ ...noEffect, sessionsClosed: knobs.sessions.length }))
   const ports: ControlPorts = {
     clock,
@@ -139,6 +155,7 @@ export async function openControlScene(consoleDirectory?: string) {
       { name: 'https', protocol: 'HTTPS', host: '127.0.0.1', port: 443, reason: 'devices', tls: true },
     ],
     policies,
+    services,
     async shrink(_grant, days, progress, stop) {
       const shrinking = openShrinking(policies.current, [])
       progress(0.5)

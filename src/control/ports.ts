@@ -1,4 +1,4 @@
-import type { Operators, Policies, ShrinkProposal } from '#access'
+import type { Operators, Policies, ServiceDirectory, ShrinkProposal } from '#access'
 import type { Audit } from '#audit'
 import type { Clock, DeviceId, Grant, Instant, Random, Result } from '#base'
 import type { Bus } from '#bus'
@@ -90,6 +90,11 @@ export type ControlPorts = {
   listeners(): readonly ListenerState[]
   /** The policies in force, the one way to change them, and the decision engine. */
   readonly policies: Omit<Policies, 'policyOf' | 'onChange' | 'reload' | 'tokensRejected'>
+  /** Back ends and shared access policies. */
+  readonly services: Pick<
+    ServiceDirectory,
+    'policiesUntil' | 'services' | 'service' | 'policies' | 'add' | 'remove' | 'addPolicy' | 'removePolicy'
+  >
   /** Looks through `days` of the journal for rights that nobody used. `progress` is told the share that was read, from 0 to 1. */
   shrink(grant: Grant<'policy.read'>, days: number, progress: (share: number) => void, signal: AbortSignal): Promise<ShrinkReport>
   readonly checks: {

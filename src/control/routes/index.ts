@@ -9,6 +9,7 @@ import { hubRoutes } from './hub.ts'
 import { openRoutes } from './open.ts'
 import type { Parts } from './parts.ts'
 import { policyRoutes } from './policies.ts'
+import { serviceRoutes } from './services.ts'
 import { shrinkRoutes } from './shrink.ts'
 import { signInRoutes } from './sign-in.ts'
 import { telemetryRoutes } from './telemetry.ts'
@@ -26,6 +27,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     decisionRoutes,
     policyRoutes,
     shrinkRoutes,
+    serviceRoutes,
     checkRoutes,
     auditRoutes,
   ]
