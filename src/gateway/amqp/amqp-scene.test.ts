@@ -17,6 +17,7 @@ import {
   refuse,
 } from '#base'
 import type { CloudMessage, FeedbackRecord, FileNotification, LockedContent } from '#hub'
+import { resourceSegments } from '#wire/azure'
 import { callerWith } from '../../../test/azure-service-scene.ts'
 import { type Ticket, freeTicket } from '../admission.ts'
 import { Desk } from '../desk.ts'
@@ -157,7 +158,10 @@ export function amqp(more: { readonly rights?: readonly Action[]; readonly ticke
       if (found !== undefined) return ok(found)
       if (!token.includes('skn=')) return refuse('access/service-refused', 'The token does not open this hub.')
       const [, sr = ''] = /sr=([^&]*)/.exec(token) ?? []
-      const scope = decodeURIComponent(sr).replace(/^sb:\/\//, '')
+      const scope = resourceSegments(sr)
+        ?.join('/')
+        .replace(/^sb:\/\//, '')
+      if (scope === undefined) return refuse('access/service-refused', 'The token does not open this hub.')
       return ok(callerWith(kind, more.rights ?? allRights, scope))
     },
     onRevoked: (told) => {
@@ -230,9 +234,9 @@ export function amqp(more: { readonly rights?: readonly Action[]; readonly ticke
   }
 
   /** A client of `rhea` that has opened. */
-  const connect = async (certificate = '', options: object = {}) => {
+  const connect = async (certificate = '', options: object = {}, tap: (bytes: Buffer) => void = () => {}) => {
     const { transport, connection } = raw(certificate)
-    const client = clientOf(transport, connection, options)
+    const client = clientOf(transport, connection, options, tap)
     await turns()
     return { transport, connection, ...client }
   }
@@ -268,9 +272,12 @@ afterEach(() => {
   sockets.clear()
 })
 
-function clientOf(transport: PairedTransport, server: AmqpConnection, options: object) {
+function clientOf(transport: PairedTransport, server: AmqpConnection, options: object, tap: (bytes: Buffer) => void) {
   const socket = Object.assign(new EventEmitter(), {
-    write: (bytes: Buffer) => server.receive(Buffer.from(bytes)),
+    write: (bytes: Buffer) => {
+      tap(Buffer.from(bytes))
+      server.receive(Buffer.from(bytes))
+    },
     end: () => server.lost(),
     destroy: () => server.lost(),
   })

@@ -65,7 +65,11 @@ export class Cbs {
     const token = value?.type === 'binary' ? value.value.toString('utf8') : textOf(value)
     if (operation !== 'put-token' || name === undefined || token === undefined)
       return { status: 400, description: 'This is no put-token: operation, name, and the token as the body.' }
-    const taken = await this.#port.take(token, name)
+    const taken = await this.#port.take(token, name).catch((error: unknown) => {
+      this.#port.trouble(error)
+      return undefined
+    })
+    if (taken === undefined) return { status: 500, description: 'The token could not be judged now. Try again.' }
     return taken.ok ? { status: 200, description: 'OK' } : { status: statusOf(taken.error), description: taken.error.message }
   }
 

@@ -4,7 +4,7 @@ import { type AmqpMessage, type Value, decodeMessage, encodeMessage, long, numbe
 import { parseJson } from '#wire/json'
 import type { Desk } from '../desk.ts'
 import type { DesiredListener } from '../operations/desired-listeners.ts'
-import { operationError } from '../operations/operation-error.ts'
+import { operationError, operationFault } from '../operations/operation-error.ts'
 import { amqpError } from './amqp-error.ts'
 import { bodyOf } from './device-message.ts'
 import type { DeviceMember } from './device-member.ts'
@@ -73,7 +73,12 @@ export class DeviceTwin implements DesiredListener {
     this.#member.heard(1, delivery.payload.length)
     delivery.settle({ kind: 'accepted' })
     const { correlationId } = decoded.value.properties
-    this.#answer(correlationId, await this.#judge(decoded.value))
+    try {
+      this.#answer(correlationId, await this.#judge(decoded.value))
+    } catch (error) {
+      this.#desk.ports.trouble?.('a twin request by AMQP', error)
+      this.#answer(correlationId, operationFault(this.#desk))
+    }
   }
 
   async #judge(message: AmqpMessage): Promise<Answer> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '#base'
 import { type Saying, encodeFrame, protocolHeader } from '#wire/amqp'
-import { amqp, tokenFor, turns } from './amqp-scene.test.ts'
+import { amqp, bodyText, tokenFor, turns } from './amqp-scene.test.ts'
 import { amqpLimits } from './limits.ts'
 
 const header = protocolHeader('amqp')
@@ -209,10 +209,13 @@ test('a failure inside is told to the log, not to the peer, and costs the peer o
   const world = amqp()
   const device = await world.connect('pump-1')
   const out = await device.sender('/devices/pump-1/twin')
+  const back = await device.receiver('/devices/pump-1/twin')
   world.hub.twinFault = new Fault('store/failed', 'secret')
   await out.send({ message_annotations: { operation: 'GET' }, correlation_id: 'c', body: 'x' })
   await turns()
   assert.equal(world.troubles.length, 1)
+  assert.equal(back.heard[0]?.message.message_annotations?.['status'], 500)
+  assert.doesNotMatch(bodyText(back.heard[0]?.message), /secret/)
   assert.equal(device.transport.state, 'open')
 })
 

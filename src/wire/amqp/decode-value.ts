@@ -20,6 +20,8 @@ export function readValue(cursor: Cursor, depth = 0): Value {
     return nothing
   }
   const code = cursor.u8()
+  // A failed cursor gives zeros, and zero begins a descriptor: going on would double the work at every level.
+  if (cursor.failure !== undefined) return nothing
   if (code !== 0x00) return readAs(code, cursor, depth)
   const descriptor = readValue(cursor, depth + 1)
   return { type: 'described', descriptor, value: readValue(cursor, depth + 1) }
