@@ -34,7 +34,11 @@ export const registryGrants = {
 } as const
 
 /** Until when shared keys are allowed; undefined: they are off. More migrations than the hub's own, where a test needs them. */
-export type DomainSceneOptions = { readonly sasUntil?: Instant | undefined; readonly migrations?: readonly Migration[] }
+export type DomainSceneOptions = {
+  readonly sasUntil?: Instant | undefined
+  readonly migrations?: readonly Migration[]
+  readonly files?: HubPorts['files']
+}
 
 /** The hub on a real store, a real audit log and a journal in memory; `reopen` closes it and opens it again on what it left behind. */
 export async function openDomainScene(options: DomainSceneOptions = {}) {
@@ -63,6 +67,7 @@ export async function openDomainScene(options: DomainSceneOptions = {}) {
           closed.push([identity, change])
           return { closed: 1, of: 1, elapsedMs: 1, transports: { mqtts: 1 } }
         },
+        files: options.files,
         sharedKeys: options.sasUntil === undefined ? undefined : { allowedUntil: options.sasUntil, ...openSeal },
       },
       signal,

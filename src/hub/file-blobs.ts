@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { type Clock, type Random, type Result, type Secret, ok, refuse } from '#base'
+import { type Clock, Fault, type Random, type Result, type Secret, ok, refuse } from '#base'
 import type { Statement, Store } from '#store'
 import type { BlobBytes, BlobState, StoredFile } from './file.ts'
 import { maxBlocks } from './file-block-list.ts'
@@ -13,7 +13,8 @@ import { type FileRow, etagOf, fileDeletion, fileReplacement, isReferenced, read
  *   staging/{upload}/{block}        a block, named by the digest of its id; `{n}.whole` while a blob is put together
  *   content/{2}/{the rest}          bytes of finished files, named by what they are: a keyed digest, so that names tell nothing
  * A blob is written whole, renamed into content/, and then its row says that it is there. What a crash leaves half way is in staging/ without an upload, or in
- * content/ without a row, and goes at the next start. Rows and content/ change under one lock, or a file that is deleted could take another's bytes along.
+ * content/ without a row, and goes at the next start. Blocks are drafts: they outlive the process, but are not synced; one that a power cut has damaged
+ * does not open, and its blob is refused as if the block were missing. Rows and content/ change under one lock, or a file that is deleted could take another's bytes along.
  */
 
 /** What the store of files asks of others. `key` has 32 bytes and is for this store alone. */
@@ -61,10 +62,14 @@ export class BlobStore {
     return blobs
   }
 
-  /** The place of an upload; `known` finds again what it held before a restart. */
-  async stage(name: string, device: string, known: boolean): Promise<Staging> {
-    const staging: Staging = { name, device, blocks: new Map(), isOpen: true }
-    if (!known) return staging
+  /** The place of a new upload. */
+  stage(name: string, device: string): Staging {
+    return { name, device, blocks: new Map(), isOpen: true }
+  }
+
+  /** The place of an upload that was open before a restart, with what it held. */
+  async restage(name: string, device: string): Promise<Staging> {
+    const staging = this.stage(name, device)
     for (const entry of await this.#ports.disk.list(`staging/${name}`)) {
       if (!/^[0-9a-f]{32}$/.test(entry.name)) {
         await this.#ports.disk.remove(`staging/${name}/${entry.name}`)
@@ -96,7 +101,7 @@ export class BlobStore {
     const name = createHash('sha256').update(id).digest('hex').slice(0, 32)
     if (staging.blocks.size >= maxBlocks && !staging.blocks.has(name))
       return refuse('hub/block-list', `A file has at most ${maxBlocks} blocks.`)
-    const written = await this.#write(staging, name, body, this.#limits.blockBytes)
+    const written = await this.#write(staging, name, body, this.#limits.blockBytes, false)
     if (!written.ok) return written
     const before = staging.blocks.get(name)
     if (before !== undefined) this.#quota.release(staging.device, chargeOf(before))
@@ -107,10 +112,9 @@ export class BlobStore {
   /** Makes the blob of blocks, which may repeat. The blocks are gone then. */
   async putBlockList(staging: Staging, ids: readonly string[], blobName: string, contentType: string): Promise<Result<BlobState>> {
     const names = ids.map((id) => createHash('sha256').update(id).digest('hex').slice(0, 32))
-    if (names.some((name) => !staging.blocks.has(name)))
-      return refuse('hub/block-list', 'The block list is malformed, or names a block that was not uploaded.')
+    if (names.some((name) => !staging.blocks.has(name))) return noSuchBlock()
     const whole = this.#nextWhole()
-    const written = await this.#write(staging, whole, this.#concatenated(staging, names), Infinity)
+    const written = await this.#write(staging, whole, this.#concatenated(staging, names), Infinity, true)
     if (!written.ok) return written
     const state = await this.#keep(staging, whole, { ...written.value, name: blobName, contentType })
     if (state.ok) {
@@ -127,7 +131,7 @@ export class BlobStore {
   /** Takes a blob in one piece. */
   async putBlob(staging: Staging, body: BlobBytes, blobName: string, contentType: string): Promise<Result<BlobState>> {
     const whole = this.#nextWhole()
-    const written = await this.#write(staging, whole, body, this.#limits.singlePutBytes)
+    const written = await this.#write(staging, whole, body, this.#limits.singlePutBytes, true)
     return written.ok ? await this.#keep(staging, whole, { ...written.value, name: blobName, contentType }) : written
   }
 
@@ -167,6 +171,7 @@ export class BlobStore {
     name: string,
     body: BlobBytes,
     maxBytes: number,
+    durable: boolean,
   ): Promise<Result<{ readonly bytes: number; readonly digest: string }>> {
     const { disk, key, random } = this.#ports
     if (!staging.isOpen) return closed()
@@ -193,7 +198,7 @@ export class BlobStore {
     }
     const path = `staging/${staging.name}/${name}`
     try {
-      await disk.write(path, sealFrames(key, random, bounded()))
+      await disk.write(path, sealFrames(key, random, bounded()), durable)
     } catch (error) {
       this.#quota.release(device, charged)
       if (error instanceof Stopped) return error.refusal
@@ -207,7 +212,15 @@ export class BlobStore {
   }
 
   async *#concatenated(staging: Staging, names: readonly string[]): AsyncGenerator<Uint8Array> {
-    for (const name of names) yield* openFrames(this.#ports.key, this.#ports.disk.read(`staging/${staging.name}/${name}`))
+    for (const name of names)
+      try {
+        yield* openFrames(this.#ports.key, this.#ports.disk.read(`staging/${staging.name}/${name}`))
+      } catch (error) {
+        if (!(error instanceof Fault) || error.code !== 'hub/file-damaged') throw error
+        this.#quota.release(staging.device, chargeOf(staging.blocks.get(name) ?? 0))
+        staging.blocks.delete(name)
+        throw new Stopped(noSuchBlock())
+      }
   }
 
   /** Moves a whole blob to where its bytes belong, and writes its row. */
@@ -258,6 +271,10 @@ export class BlobStore {
 
 function contentPath(address: string): string {
   return `content/${address.slice(0, 2)}/${address.slice(2)}`
+}
+
+function noSuchBlock(): Result<never> {
+  return refuse('hub/block-list', 'The block list is malformed, or names a block that was not uploaded.')
 }
 
 function closed(): Result<never> {

@@ -6,8 +6,11 @@ export type FileEntry = { readonly name: string; readonly isDirectory: boolean; 
  * rejects with a Fault when the disk fails.
  */
 export interface FileDisk {
-  /** Writes a file, its directory too: whole and durable under its name when it resolves, or not there at all. What `chunks` throws is thrown on. */
-  write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>
+  /**
+   * Writes a file, its directory too: whole under its name when it resolves, or not there at all. Only a `durable` one is sure to be whole after a power
+   * cut. What `chunks` throws is thrown on.
+   */
+  write(path: string, chunks: AsyncIterable<Uint8Array>, durable: boolean): Promise<void>
   /** The bytes of a file. Iterating rejects when there is none. */
   read(path: string): AsyncIterable<Uint8Array>
   /** Renames a file, in the place of what was there; durable when it resolves. */

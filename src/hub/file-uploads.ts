@@ -58,8 +58,7 @@ export async function openFiles(ports: FilePorts, settings: FileSettings, signal
   const quotas = { deviceBytes: deviceQuotaBytes, hubBytes: hubQuotaBytes }
   const blobs = await BlobStore.open(ports, { blockBytes, singlePutBytes, quotas })
   const open: Upload[] = []
-  for (const row of await readUploads(ports.store))
-    open.push({ ...row, staging: await blobs.stage(stagingName(row.correlationId), row.device, true) })
+  for (const row of await readUploads(ports.store)) open.push({ ...row, staging: await blobs.restage(row.correlationId, row.device) })
   const uploads = new Uploads(ports, settings, blobs, open)
   blobs.sweep((name) => uploads.isOpen(name)).catch((error: unknown) => ports.trouble('clearing up the store of files', error))
   return {
@@ -101,7 +100,7 @@ class Uploads implements Files, Disposable {
     if (target.kind === 'local' && !this.#blobs.hasRoom(device)) return refuse('hub/file-quota', 'There is no room left for files.')
     const correlationId = uuid(random)
     const row: UploadRow = { correlationId, device, blobName: blobName.value, startedAt: now, expiresAt: plus(now, uploadMs) }
-    const upload = { ...row, staging: await this.#blobs.stage(stagingName(correlationId), device, false) }
+    const upload = { ...row, staging: this.#blobs.stage(correlationId, device) }
     this.#add(upload) // before the row is durable, or ten more could begin meanwhile
     try {
       await store.commit([uploadInsertion(row)])
@@ -310,10 +309,6 @@ export function parseFileNotification(body: Buffer): FileNotification {
     blobSizeInBytes: Number(fields.get('blobSizeInBytes')),
     enqueuedTimeUtc: text('enqueuedTimeUtc'),
   }
-}
-
-function stagingName(correlationId: string): string {
-  return correlationId
 }
 
 /** A media type as it came, if it can stand in a header again. */

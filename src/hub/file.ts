@@ -82,7 +82,7 @@ export interface Files {
   /** Whether a path of the HTTPS listener is in our own store: then the three below answer it. */
   isBlobPath(path: string): boolean
   /**
-   * Takes a block (`comp=block`); on disk when it resolves. Refuses `hub/blob-forbidden`, `hub/blob-query`, `hub/blob-too-large`, `hub/file-quota`,
+   * Takes a block (`comp=block`): a draft, which outlives the hub but perhaps not a power cut. Refuses `hub/blob-forbidden`, `hub/blob-query`, `hub/blob-too-large`, `hub/file-quota`,
    * and reads no further then.
    */
   putBlock(request: BlobRequest, body: BlobBytes): Promise<Result<void>>

@@ -15,7 +15,7 @@ export function openFileDisk(root: string): FileDisk {
     return join(root, path)
   }
   return {
-    async write(path, chunks) {
+    async write(path, chunks, durable) {
       const target = at(path)
       await made(dirname(target))
       // Renamed when it is whole; two writers of one name do not meet.
@@ -24,11 +24,12 @@ export function openFileDisk(root: string): FileDisk {
         const file = await open(draft, 'wx', 0o600)
         try {
           await writeAll(file, chunks)
+          if (durable) await file.sync()
         } finally {
           await file.close()
         }
         await rename(draft, target)
-        await synced(dirname(target))
+        if (durable) await synced(dirname(target))
       } catch (error) {
         await rm(draft, { force: true }).catch(() => undefined)
         throw worldly(error)
@@ -95,7 +96,6 @@ export async function blobProperties(url: string): Promise<{ readonly bytes: num
 
 async function writeAll(file: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten
-  await file.sync()
 }
 
 async function made(directory: string): Promise<void> {
