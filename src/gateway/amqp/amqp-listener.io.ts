@@ -10,8 +10,9 @@ import { WebSocketTransport } from '../websocket-transport.io.ts'
 import type { AmqpDoor } from './door.ts'
 import { amqpLimits } from './limits.ts'
 
-/** The subprotocol of AMQP over WebSocket, and the paths that serve it: IoT Hub's and that of Event Hubs (azure-wire 0.1). */
+/** The subprotocol of AMQP over WebSocket (azure-wire 0.1). */
 export const amqpSubprotocol = 'AMQPWSB10'
+/** The paths that serve it: IoT Hub's, and that of Event Hubs. */
 export const amqpWebSocketPaths: ReadonlySet<string> = new Set(['/$iothub/websocket', '/$servicebus/websocket'])
 
 /** The TLS server for AMQP. It does not listen: `front` hands it the sockets that were let in. */
