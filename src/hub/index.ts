@@ -123,6 +123,7 @@ export {
 export type { FileDisk, FileEntry } from './file-disk.ts'
 export { fileDefaults } from './file-uploads.ts'
 export type { HubFiles } from './file-part.ts'
+export { type BlobAccount, signAzureBlob } from './file-signature.ts'
 export { hubMigrations } from './migrations.ts'
 export type { AuditedCommit, DeviceChange, DeviceChanged, Tell } from './ports.ts'
 export type { Registry } from './registry.ts'
