@@ -1,6 +1,6 @@
 import type { Services } from '#access'
 import type { Clock, Random } from '#base'
-import { type AzureService, openAzureService } from '#control'
+import { type AzureService, type AzureThrottles, openAzureService } from '#control'
 import type { Hub } from '#hub'
 import type { Log } from './log.io.ts'
 
@@ -8,12 +8,13 @@ import type { Log } from './log.io.ts'
 export type AzureServiceRooms = {
   readonly hub: Hub
   readonly services: Services
+  readonly throttles: AzureThrottles
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
 }
 
 /** Joins the REST surface for back ends to the rooms; the HTTPS listener hands it what is not for devices. */
-export function azureServiceOf({ hub, services, clock, random, log }: AzureServiceRooms): AzureService {
-  return openAzureService({ hub, services, clock, random, trouble: (what, error) => log.error(what, { error }) })
+export function azureServiceOf({ log, ...ports }: AzureServiceRooms): AzureService {
+  return openAzureService({ ...ports, trouble: (what, error) => log.error(what, { error }) })
 }

@@ -214,7 +214,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     reauthenticate: authentication.reauthenticate,
     authenticateDevice: authentication.authenticateDevice,
     services,
-    http: azureServiceOf({ hub, services, clock, random, log }).handle,
+    http: azureServiceOf({ hub, services, throttles: config.services.throttles, clock, random, log }).handle,
     policyOf: (subject: Subject) => policies.policyOf(subject),
     policyVersion: () => policies.current.version,
     serverTls: () => {

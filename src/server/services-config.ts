@@ -1,5 +1,7 @@
 import { type Instant, type Result, instant, ok, refuse } from '#base'
+import type { AzureThrottles } from '#control'
 import { httpsUrl, isTime } from './authentication-config.ts'
+import { azureThrottles } from './service-throttles.ts'
 import type { ServicesSettings } from './settings-schema.ts'
 
 /** Somebody outside who issues tokens for back ends, as the settings say, with every path whole. */
@@ -16,6 +18,8 @@ export type ServicesConfig = {
   readonly issuers: readonly IssuerConfig[]
   /** Shared access policies are in force before this, and never without it. */
   readonly policiesUntil: Instant | undefined
+  /** How often a back end may ask by HTTPS. */
+  readonly throttles: AzureThrottles
 }
 
 /** Reads the group `services` of the settings. Refuses `server/settings-invalid` for what belongs together and is not, and for a time that is none. */
@@ -34,5 +38,6 @@ export function servicesConfig(settings: ServicesSettings, resolvePath: (path: s
     if (keys === undefined) return no(`${at}.jwksUri`, 'must be an https URL without credentials, query or fragment')
     issuers.push({ issuer, keys, caFile: ca === undefined ? undefined : resolvePath(ca), audience, rolesClaim })
   }
-  return ok({ issuers, policiesUntil: ended === undefined ? undefined : instant(Date.parse(ended)) })
+  const policiesUntil = ended === undefined ? undefined : instant(Date.parse(ended))
+  return ok({ issuers, policiesUntil, throttles: azureThrottles(settings.throttles) })
 }

@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { defaultAdmissionLimits as admission, defaultListenerLimits as listener, defaultLoadBounds as load } from '#gateway'
 import { limits as bounds } from '#base'
+import { throttlesSchema } from './service-throttles.ts'
 
 /*
  * Every setting of the file, once: its type, bounds, unit, default and meaning. What is read, refused, printed by `config check` and written
@@ -293,6 +294,7 @@ const servicesSchema = Type.Object(
       },
       'Shared access policies.',
     ),
+    throttles: throttlesSchema,
   },
   { ...closed, description: 'Back ends, besides services that are registered at the hub (docs/service-access.md).' },
 )
