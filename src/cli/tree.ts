@@ -1,5 +1,6 @@
 import { deviceCommands } from './tree-device.ts'
 import { policyCommands } from './tree-policy.ts'
+import { serviceCommands } from './tree-service.ts'
 import { jsonOption } from './device/options.ts'
 import type { CommandSpec } from './spec.ts'
 import { trustSystems } from './commands/systems.ts'
@@ -59,6 +60,7 @@ export const tree: CommandSpec = {
       load: async () => (await import('./device/read.ts')).connectionsList,
     },
     ...policyCommands,
+    ...serviceCommands,
     {
       name: 'revoke',
       summary: 'Revoke every certificate of a device and end its sessions now',
