@@ -60,12 +60,20 @@ export async function openFiles(ports: FilePorts, settings: FileSettings, signal
   const open: Upload[] = []
   for (const row of await readUploads(ports.store)) open.push({ ...row, staging: await blobs.restage(row.correlationId, row.device) })
   const uploads = new Uploads(ports, settings, blobs, open)
-  blobs.sweep((name) => uploads.isOpen(name)).catch((error: unknown) => ports.trouble('clearing up the store of files', error))
+  let isClosed = false
+  blobs
+    .sweep((name) => uploads.isOpen(name))
+    .catch((error: unknown) => {
+      if (!isClosed) ports.trouble('clearing up the store of files', error) // a hub that stops at once leaves that to its next start
+    })
   return {
     files: uploads,
     removing: (identity) => [uploadClearing(identity)],
     removed: (identity) => uploads.forget(identity),
-    [Symbol.dispose]: () => uploads[Symbol.dispose](),
+    [Symbol.dispose]() {
+      isClosed = true
+      uploads[Symbol.dispose]()
+    },
   }
 }
 
