@@ -29,6 +29,7 @@ import type { Log } from './log.io.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
 import { blobProperties, openFileDisk } from './file-store.io.ts'
 import { guardMigrations } from './guard-ports.ts'
+import { type WatchedProof, watchPolicySessions } from './policy-sessions.ts'
 import { policyScene } from './policy-usage.ts'
 import { retainedMigrations } from './retained-rows.ts'
 import { type ServiceDoor, openServiceDoor } from './services.io.ts'
@@ -162,6 +163,7 @@ export async function openRooms(
   const registry = registryPorts(config, pki, hub, (name) => back.directory.signing(name))
   const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registry, clock)))
   let door: Gateway | undefined
+  const proof = watchPolicySessions(authentication, back.directory, bus, (what, error) => log.error(what, { error }))
   const policies = await openPolicies(
     {
       store,
@@ -186,7 +188,7 @@ export async function openRooms(
   const gateway = scope.use(
     await openDeviceDoor(
       config,
-      { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services: back.services },
+      { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services: back.services, proof },
       signal,
     ),
   )
@@ -199,10 +201,14 @@ export async function openRooms(
 }
 
 type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub'> &
-  Pick<World, 'clock' | 'random' | 'log'> & { readonly authentication: Authentication; readonly services: Services }
+  Pick<World, 'clock' | 'random' | 'log'> & {
+    readonly authentication: Authentication
+    readonly services: Services
+    readonly proof: WatchedProof
+  }
 
 async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
-  const { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services } = rooms
+  const { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services, proof } = rooms
   const ports = {
     clock,
     random,
@@ -210,9 +216,9 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     broker,
     bus,
     hub,
-    authenticate: authentication.authenticate,
+    authenticate: proof.authenticate,
     reauthenticate: authentication.reauthenticate,
-    authenticateDevice: authentication.authenticateDevice,
+    authenticateDevice: proof.authenticateDevice,
     services,
     http: azureServiceOf({ hub, services, throttles: config.services.throttles, clock, random, log }).handle,
     policyOf: (subject: Subject) => policies.policyOf(subject),
