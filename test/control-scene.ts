@@ -97,8 +97,9 @@ export async function openControlScene(consoleDirectory?: string) {
     ),
   )
   const tell = (fact: JsonFact) => void journal.append(encodeFact(fact))
+  const permits = { twin: systemGrant('twin.write', 'jobs'), method: systemGrant('method.invoke', 'jobs') }
   const changed: Parameters<typeof openHub>[0]['changed'] = (device, reason) => bus.closeSessions({ device, reason })
-  const hub = scope.use(await openHub({ store, clock, random, journal, commit: audit.commit, tell, changed }, signal))
+  const hub = scope.use(await openHub({ store, clock, random, journal, commit: audit.commit, tell, changed, jobs: { permits } }, signal))
   const counters = {
     messagesIn: 0,
     messagesOut: 0,

@@ -1,7 +1,7 @@
 import { systemGrant } from '#access'
 import { auditMigrations, openAudit } from '#audit'
 import { type DeviceId, type Instant, Secret, ok, parseDeviceId, refuse } from '#base'
-import { type DeviceChange, type Hub, type HubPorts, hubMigrations, openHub } from '#hub'
+import { type DeviceChange, type Hub, type HubPorts, type JobSettings, hubMigrations, openHub } from '#hub'
 import { encodeFact } from '#journal'
 import type { Migration } from '#store'
 import { FakeClock } from './fake-clock.ts'
@@ -38,6 +38,7 @@ export type DomainSceneOptions = {
   readonly sasUntil?: Instant | undefined
   readonly migrations?: readonly Migration[]
   readonly files?: HubPorts['files']
+  readonly jobs?: JobSettings
 }
 
 /** The hub on a real store, a real audit log and a journal in memory; `reopen` closes it and opens it again on what it left behind. */
@@ -68,6 +69,7 @@ export async function openDomainScene(options: DomainSceneOptions = {}) {
           return { closed: 1, of: 1, elapsedMs: 1, transports: { mqtts: 1 } }
         },
         files: options.files,
+        jobs: { permits: { twin: systemGrant('twin.write', 'hub'), method: systemGrant('method.invoke', 'hub') }, settings: options.jobs },
         sharedKeys: options.sasUntil === undefined ? undefined : { allowedUntil: options.sasUntil, ...openSeal },
       },
       signal,

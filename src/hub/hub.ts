@@ -8,6 +8,8 @@ import { type HubFiles, openFilePart } from './file-part.ts'
 import type { Configurations } from './configuration.ts'
 import { openConfigurations } from './configurations.ts'
 import type { Jobs } from './job.ts'
+import type { JobPermits } from './job-run.ts'
+import { type JobSettings, openJobs } from './jobs.ts'
 import type { Methods } from './method.ts'
 import { openMethods } from './method-calls.ts'
 import type { ModuleRegistry } from './module-registry.ts'
@@ -24,6 +26,8 @@ export type HubPorts = RegistryPorts & {
   readonly journal: Journal
   /** Where files of devices go. Undefined: nowhere. */
   readonly files?: HubFiles | undefined
+  /** What jobs may do, and how fast. Undefined: there are none. */
+  readonly jobs?: { readonly permits: JobPermits; readonly settings?: JobSettings | undefined } | undefined
   /** Told what went wrong in the hub itself, for the log. */
   readonly trouble?: ((what: string, error: unknown) => void) | undefined
 }
@@ -92,6 +96,10 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
     audit: async (grant, what) => void (await ports.commit(grant, what, [])),
   })
   const queries = openQueries({ ...ports, twins, presence })
+  const jobs =
+    ports.jobs === undefined
+      ? undefined
+      : scope.use(await openJobs({ ...ports, ...ports.jobs, tell, trouble, queries, twins, methods }, signal))
   const isEdge = (device: DeviceId) => devices.find(device)?.capabilities.iotEdge === true
   const configurations = scope.use(await openConfigurations({ ...ports, tell, trouble, queries, twins, isEdge }, signal))
   grew = () => configurations.registryGrew()
@@ -109,7 +117,7 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
     files: files.files,
     queries,
     get jobs() {
-      return notOpened('jobs')
+      return jobs ?? notOpened('jobs')
     },
     configurations,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -62,6 +62,8 @@ export {
   type Jobs,
   jobStatuses,
 } from './job.ts'
+export type { JobPermits } from './job-run.ts'
+export { type JobSettings, jobDefaults } from './jobs.ts'
 export { deviceJobToAzureJson, jobToAzureJson } from './job-json.ts'
 export {
   type BlobBytes,

@@ -17,7 +17,7 @@ import { instantOf, optionalInstantOf, optionalTextOf, textOf } from './registry
 /** The tables of jobs. After `hubMigrations`. */
 export const hubJobMigrations: readonly Migration[] = [
   {
-    // `work` is JSON. `filled_to` says how far the condition has been read: NULL not begun, an identity, or `*` for the end. Counts are of a job that ended.
+    // `work` is JSON. `filled_to` says how far the condition has been read: NULL not begun, an identity, or `/` for the end. Counts are of a job that ended.
     name: 'hub-job/001-jobs',
     sql: `
       CREATE TABLE jobs (
@@ -126,9 +126,17 @@ export function jobQueued(id: string): Statement {
   return { sql: "UPDATE jobs SET status = 'queued' WHERE id = ? AND status = 'scheduled'", args: [id] }
 }
 
-/** How far the condition of a job has been read; `*` is the end. */
+/** How far the condition of a job has been read: behind an identity, or to the end. */
+export const wholeCondition = '/'
+
+/** Moves how far the condition of a job has been read: an identity, or {@link wholeCondition}. */
 export function jobFilled(id: string, to: string): Statement {
   return { sql: 'UPDATE jobs SET filled_to = ? WHERE id = ?', args: [to, id] }
+}
+
+/** A job that is to end early: its rows are not all told yet. */
+export function jobStopped(id: string, status: JobStatus, failureReason: string | null): Statement {
+  return { sql: 'UPDATE jobs SET status = ?, failure_reason = ? WHERE id = ?', args: [status, failureReason, id] }
 }
 
 /** A job that is over. */
@@ -153,6 +161,22 @@ export function deviceJobsStarted(jobId: string, identities: readonly DeviceId[]
     sql: "UPDATE device_jobs SET status = 'running', started_at = ?, updated_at = ? WHERE job_id = ? AND identity = ? AND status = 'pending'",
     args: [at, at, jobId, identity],
   }))
+}
+
+/** A device that nothing was done to, and that is tried again. */
+export function deviceJobAgain(jobId: string, identity: DeviceId, at: Instant): Statement {
+  return {
+    sql: "UPDATE device_jobs SET status = 'pending', started_at = NULL, updated_at = ? WHERE job_id = ? AND identity = ?",
+    args: [at, jobId, identity],
+  }
+}
+
+/** A device that a job does not reach any more. */
+export function deviceJobCanceled(jobId: string, identity: DeviceId, at: Instant): Statement {
+  return {
+    sql: "UPDATE device_jobs SET status = 'canceled', ended_at = ?, updated_at = ? WHERE job_id = ? AND identity = ?",
+    args: [at, at, jobId, identity],
+  }
 }
 
 /** What became of a device in a job. */

@@ -1,4 +1,5 @@
 import type { Instant } from '#base'
+import { jobFactShapes } from './job-facts.ts'
 import { messageFactShapes } from './message-facts.ts'
 import { moduleFactShapes, registration } from './module-facts.ts'
 import { serviceFactShapes } from './service-facts.ts'
@@ -142,6 +143,7 @@ export const factShapes = {
   ...configurationFactShapes,
   ...moduleFactShapes,
   ...messageFactShapes,
+  ...jobFactShapes,
   ...serviceFactShapes,
 } as const
 

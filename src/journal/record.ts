@@ -59,6 +59,9 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'file-upload-started': 65,
   'file-uploaded': 66,
   'service-messages-dropped': 67,
+  'job-started': 68,
+  'job-device-ended': 69,
+  'job-ended': 70,
   'service-added': 90,
   'service-removed': 91,
 }
