@@ -154,6 +154,7 @@ export async function openRooms(
           localHost: () => hostWithPort(config.names[0] ?? 'localhost', door?.httpsPort ?? config.httpsPort),
           blobOf: blobProperties,
         },
+        jobs: { permits: { twin: systemGrant('twin.write', 'jobs'), method: systemGrant('method.invoke', 'jobs') } },
         trouble: (what, error) => log.error(what, { error }),
       },
       signal,
@@ -162,8 +163,8 @@ export async function openRooms(
   const back = scope.use(insist(await openServiceDoor(config, { store, audit, vault, journal, clock, random })))
   const registry = registryPorts(config, pki, hub, (name) => back.directory.signing(name))
   const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registry, clock)))
-  let door: Gateway | undefined
   const proof = watchPolicySessions(authentication, back.directory, bus, (what, error) => log.error(what, { error }))
+  let door: Gateway | undefined
   const policies = await openPolicies(
     {
       store,
