@@ -122,6 +122,8 @@ test('questions are decided for anybody, with the policy in force or with a text
   const denied = await explain('username=historian&action=publish&topic=plant/x')
   assert.deepEqual([denied.json.allowed, denied.json.patch.document], [false, 'site-rules'])
   assert.match((await explain('device=nobody&action=connect')).json.reason, /No device nobody is registered/)
+  const module = await explain('device=nobody/filter&action=publish&topic=devices/nobody/modules/filter/x')
+  assert.match(module.json.reason, /No device nobody\/filter is registered/, 'a module is as enabled as its device')
   for (const query of [
     'action=connect',
     'device=a&username=b&action=connect',

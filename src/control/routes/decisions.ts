@@ -19,7 +19,7 @@ const next = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()])
 
 const explainQuery = Type.Object(
   {
-    device: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    device: Type.Optional(Type.String({ minLength: 1, maxLength: 257, description: 'A device, or device/module.' })),
     method: Type.Optional(method),
     username: name,
     clientId: name,
@@ -103,7 +103,9 @@ export function decisionRoutes({ ports }: Parts): readonly Route[] {
 /** What the registry says of an identity. */
 function standingOf(ports: Pick<ControlPorts, 'devices'>, identity: string): Standing {
   if (/^(?:x509|sat|custom):/.test(identity)) return 'foreign'
-  return ports.devices.find(identity)?.status ?? 'unknown'
+  // A module is as enabled as its device.
+  const [device = ''] = identity.split('/', 1)
+  return ports.devices.find(device)?.status ?? 'unknown'
 }
 
 function readQuestion(query: Static<typeof explainQuery>, ports: ControlPorts): Result<Question> {
@@ -117,10 +119,11 @@ function readQuestion(query: Static<typeof explainQuery>, ports: ControlPorts): 
   const attributes = readAttributes(query.attributes)
   if (!attributes.ok) return attributes
   const username = query.device ?? query.username ?? ''
-  const as: IdentityMethod = isDevice ? 'device' : (query.method ?? 'custom')
+  const registered = username.includes('/') ? 'module' : 'device'
+  const as: IdentityMethod = isDevice ? registered : (query.method ?? 'custom')
   const subject = subjectOf({ method: as, username, clientId: query.clientId ?? username, attributes: attributes.value })
   if (!subject.ok) return subject
-  const standing = as === 'device' ? standingOf(ports, username) : 'foreign'
+  const standing = isDevice ? standingOf(ports, username) : 'foreign'
   return ok({ subject: subject.value, standing, action, topic })
 }
 
