@@ -1,13 +1,18 @@
 import { type Instant, isoTime } from '#base'
 import type { Offset } from '#journal'
 
-/** Where an event comes from, as routes name it (azure-wire 9.1). */
-export type EventSource =
-  | 'DeviceMessages'
-  | 'TwinChangeEvents'
-  | 'DeviceLifecycleEvents'
-  | 'DeviceConnectionStateEvents'
-  | 'DeviceJobLifecycleEvents'
+/** The sources of events, as routes name them (azure-wire 9.1). `MqttBrokerMessages` are those on topics that are not of IoT Hub. */
+export const eventSources = [
+  'DeviceMessages',
+  'MqttBrokerMessages',
+  'TwinChangeEvents',
+  'DeviceLifecycleEvents',
+  'DeviceConnectionStateEvents',
+  'DeviceJobLifecycleEvents',
+] as const
+
+/** Where an event comes from. */
+export type EventSource = (typeof eventSources)[number]
 
 /**
  * One event on its way to endpoints: a device's message, or what the hub says of a device, in the form of azure-wire 8.5 and 9.5. `system` has IoT

@@ -1,4 +1,5 @@
 import type { Instant } from '#base'
+import { egressFactShapes } from './egress-facts.ts'
 import { jobFactShapes } from './job-facts.ts'
 import { messageFactShapes } from './message-facts.ts'
 import { moduleFactShapes, registration } from './module-facts.ts'
@@ -144,6 +145,7 @@ export const factShapes = {
   ...moduleFactShapes,
   ...messageFactShapes,
   ...jobFactShapes,
+  ...egressFactShapes,
   ...serviceFactShapes,
 } as const
 

@@ -152,6 +152,12 @@ const facts: readonly JsonFact[] = [
   { kind: 'file-upload-started', time, device: 'a', correlationId: 'c', blobName: 'a/b.txt' },
   { kind: 'file-uploaded', time, device: 'a', correlationId: 'c', blobName: 'a/b.txt', bytes: null, succeeded: false },
   { kind: 'service-messages-dropped', time, queue: 'feedback', reason: 'full', count: 64 },
+  { kind: 'routes-changed', time, actor: 'operator:o', version: 2, digest: 'ab', what: 'put route hot' },
+  { kind: 'endpoint-changed', time, actor: 'operator:o', action: 'create', endpoint: 'lake', type: 'file' },
+  { kind: 'egress-failed', time, endpoint: 'lake', reason: 'answered 503', since: 1, tries: 3 },
+  { kind: 'egress-recovered', time, endpoint: 'lake', durationMs: 9 },
+  { kind: 'egress-lost', time, endpoint: 'lake', first: 4, last: 9 },
+  { kind: 'egress-dead-lettered', time, endpoint: 'lake', reason: 'answered 400', count: 1, first: 7 },
   { kind: 'job-started', time, job: 'j', jobType: 'scheduleUpdateTwin', actor: 'operator:o' },
   {
     kind: 'job-device-ended',

@@ -62,6 +62,12 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'job-started': 68,
   'job-device-ended': 69,
   'job-ended': 70,
+  'routes-changed': 80,
+  'endpoint-changed': 81,
+  'egress-failed': 82,
+  'egress-recovered': 83,
+  'egress-lost': 84,
+  'egress-dead-lettered': 85,
   'service-added': 90,
   'service-removed': 91,
 }
