@@ -150,6 +150,7 @@ export async function openControlScene(consoleDirectory?: string) {
     factToJson,
     isOwn: () => false,
     devices: hub.devices,
+    hub,
     door: { connections: () => knobs.connections, open: () => knobs.connections.length, counters, level: () => 'normal' },
     listeners: () => [
       { name: 'mqtt', protocol: 'MQTT over TLS', host: '127.0.0.1', port: 8883, reason: 'devices', tls: true },

@@ -26,6 +26,44 @@ const matrix: Readonly<Record<string, 'anyone' | 'signed-in' | readonly string[]
   'POST /api/v1/devices/{id}/certificates': ['certificate.issue'],
   'POST /api/v1/devices/{id}/revoke': ['certificate.issue', 'session.close', 'device.write'],
   'GET /api/v1/devices/{id}/timeline': ['telemetry.read'],
+  'GET /api/v1/devices/{id}/modules': ['device.read'],
+  'POST /api/v1/devices/{id}/modules': ['device.write'],
+  'GET /api/v1/devices/{id}/modules/{module}': ['device.read'],
+  'PATCH /api/v1/devices/{id}/modules/{module}': ['device.write'],
+  'DELETE /api/v1/devices/{id}/modules/{module}': ['device.delete'],
+  'GET /api/v1/devices/{id}/twin': ['twin.read'],
+  'GET /api/v1/devices/{id}/modules/{module}/twin': ['twin.read'],
+  'PATCH /api/v1/devices/{id}/twin': ['twin.write'],
+  'PATCH /api/v1/devices/{id}/modules/{module}/twin': ['twin.write'],
+  'PUT /api/v1/devices/{id}/twin': ['twin.write'],
+  'PUT /api/v1/devices/{id}/modules/{module}/twin': ['twin.write'],
+  'GET /api/v1/devices/{id}/twin/history': ['twin.read'],
+  'GET /api/v1/devices/{id}/modules/{module}/twin/history': ['twin.read'],
+  'POST /api/v1/devices/{id}/methods': ['method.invoke'],
+  'POST /api/v1/devices/{id}/modules/{module}/methods': ['method.invoke'],
+  'POST /api/v1/devices/{id}/messages': ['c2d.send'],
+  'POST /api/v1/devices/{id}/modules/{module}/messages': ['c2d.send'],
+  'GET /api/v1/devices/{id}/messages': ['c2d.send'],
+  'GET /api/v1/devices/{id}/modules/{module}/messages': ['c2d.send'],
+  'DELETE /api/v1/devices/{id}/messages': ['c2d.purge'],
+  'DELETE /api/v1/devices/{id}/modules/{module}/messages': ['c2d.purge'],
+  'POST /api/v1/query': ['twin.read'],
+  'GET /api/v1/jobs': ['job.read'],
+  'POST /api/v1/jobs': ['job.write'],
+  'GET /api/v1/jobs/{id}': ['job.read'],
+  'GET /api/v1/jobs/{id}/devices': ['job.read'],
+  'GET /api/v1/jobs/{id}/live': ['job.read'],
+  'POST /api/v1/jobs/{id}/cancel': ['job.write'],
+  'GET /api/v1/configurations': ['configuration.read'],
+  'POST /api/v1/configurations': ['configuration.write'],
+  'POST /api/v1/configurations/test': ['configuration.read', 'twin.read'],
+  'GET /api/v1/configurations/{id}': ['configuration.read'],
+  'PATCH /api/v1/configurations/{id}': ['configuration.write'],
+  'DELETE /api/v1/configurations/{id}': ['configuration.write'],
+  'GET /api/v1/configurations/{id}/targets': ['configuration.read', 'twin.read'],
+  'GET /api/v1/files': ['telemetry.read'],
+  'GET /api/v1/files/content': ['telemetry.read'],
+  'DELETE /api/v1/files': ['hub.administer'],
   'GET /api/v1/connections': ['device.read'],
   'GET /api/v1/events': ['telemetry.read'],
   'GET /api/v1/explain': ['policy.read'],
@@ -52,7 +90,7 @@ const matrix: Readonly<Record<string, 'anyone' | 'signed-in' | readonly string[]
   'GET /api/v1/audit': ['audit.read'],
 }
 
-const at = (path: string) => path.replace(/decisions\/\{id\}/, 'decisions/ab-1').replace(/\{id\}|\{name\}/, 'pump-1')
+const at = (path: string) => path.replace(/decisions\/\{id\}/, 'decisions/ab-1').replaceAll(/\{[a-z]+\}/g, 'pump-1')
 
 test('every route is in the matrix with the rights that it declares, and the matrix names no other', async () => {
   await using scene = await openControlScene()
@@ -84,7 +122,7 @@ test('a caller without the rights of a route is denied, and one with them alone 
     const { access } = route
     if (!('grants' in access)) continue
     const raw = {
-      params: route.path.includes('{id}') ? { id: 'ab-1' } : route.path.includes('{name}') ? { name: 'ab-1' } : {},
+      params: Object.fromEntries([...route.path.matchAll(/\{([a-z]+)\}/g)].map(([, name]) => [name, 'ab-1'])),
       query: { unknown: '1' },
       body: { unknown: 1 },
       address: '127.0.0.1',

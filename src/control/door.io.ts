@@ -153,7 +153,7 @@ export class Door {
     this.#streams++
     reply.hijack()
     reply.raw.writeHead(200, {
-      ...headersFor(request.headers.host),
+      ...Object.fromEntries(Object.entries(reply.getHeaders()).filter((entry) => entry[1] !== undefined)),
       'content-type': 'stream' in route.answer ? route.answer.stream : '',
       'x-accel-buffering': 'no',
     })

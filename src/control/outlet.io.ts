@@ -38,11 +38,11 @@ export async function streamTo(response: ServerResponse, stream: Streaming, port
   })
   const out: StreamOut = {
     signal: over.signal,
-    async write(text) {
+    async write(part) {
       over.signal.throwIfAborted()
       if (!ports.alive()) cut('signed-out')
       over.signal.throwIfAborted()
-      if (response.write(text)) return
+      if (response.write(part)) return
       const stopStall = ports.clock.after(streamLimits.stallMs, () => cut('too-slow'))
       try {
         await drained(response, over.signal)

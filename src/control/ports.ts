@@ -3,7 +3,7 @@ import type { Audit } from '#audit'
 import type { Clock, DeviceId, Grant, Instant, Random, Result } from '#base'
 import type { Bus } from '#bus'
 import type { Report } from '#guard'
-import type { Registry } from '#hub'
+import type { Hub, Registry } from '#hub'
 import type { Fact, Journal, JsonFact, Offset } from '#journal'
 import type { Pki } from '#pki'
 
@@ -83,6 +83,8 @@ export type ControlPorts = {
   readonly operators: Operators
   readonly audit: Pick<Audit, 'append' | 'read' | 'verify'>
   readonly devices: Registry
+  /** Everything that is done with devices and modules besides. */
+  readonly hub: Omit<Hub, typeof Symbol.asyncDispose>
   readonly pki: Pick<Pki, 'rootPem' | 'rootFingerprintSha256' | 'issueDevices' | 'revoke' | 'certificatesOf' | 'serverCertificate'>
   readonly bus: Pick<Bus, 'closeSessions'>
   readonly journal: Pick<Journal, 'read' | 'start' | 'end' | 'durableEnd' | 'pendingBytes' | 'state' | 'onDurable'>

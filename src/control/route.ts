@@ -40,12 +40,12 @@ export type Call<A extends Action, S extends Action, P extends TSchema, Q extend
 /** Writes a streamed answer; see `Outlet` for its back-pressure. */
 export type Streaming = (out: StreamOut) => Promise<void>
 
-/** Where a stream's text goes. */
+/** Where a stream's text or bytes go. */
 export type StreamOut = {
   /** Aborted when the peer is gone, too slow, or signed out, or when the hub closes. */
   readonly signal: AbortSignal
   /** Resolves when there is room for more. Rejects once `signal` is aborted. */
-  write(text: string): Promise<void>
+  write(part: string | Uint8Array): Promise<void>
 }
 
 /** What a route answers with: JSON, or with `type` text of that type, or (204) nothing. A handler may set another status for the same shape. */
@@ -56,9 +56,9 @@ export type Answer<R extends TSchema> = {
   readonly description: string
 }
 
-/** What a streaming route answers with: lines of this shape, as server-sent events or newline-delimited JSON. */
+/** What a streaming route answers with: lines of this shape, as server-sent events or newline-delimited JSON; or bytes as they are. */
 export type StreamAnswer = {
-  readonly stream: 'text/event-stream' | 'application/x-ndjson'
+  readonly stream: 'text/event-stream' | 'application/x-ndjson' | 'application/octet-stream'
   readonly line: TSchema
   readonly description: string
 }
@@ -66,7 +66,7 @@ export type StreamAnswer = {
 type Awaitable<T> = T | Promise<T>
 
 type Common<A extends Action, S extends Action, P extends TSchema, Q extends TSchema, B extends TSchema> = {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** With parameters in braces, as in OpenAPI. */
   readonly path: string
   readonly summary: string
@@ -116,7 +116,7 @@ export type Produced = { readonly value: unknown } | { readonly stream: Streamin
 
 /** A route with its types inside. */
 export type Route = {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly summary: string
   readonly access: Access<Action, Action>

@@ -24,6 +24,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     operators,
     audit,
     devices: hub.devices,
+    hub,
     pki,
     bus,
     journal,

@@ -3,16 +3,24 @@ import { auditRoutes } from './audit.ts'
 import { bulkRoutes } from './bulk.ts'
 import { certificateRoutes } from './certificates.ts'
 import { checkRoutes } from './checks.ts'
+import { configurationRoutes } from './configurations.ts'
 import { decisionRoutes } from './decisions.ts'
 import { deviceRoutes } from './devices.ts'
+import { fileRoutes } from './files.ts'
 import { hubRoutes } from './hub.ts'
+import { jobRoutes } from './jobs.ts'
+import { messageRoutes } from './messages.ts'
+import { methodRoutes } from './methods.ts'
+import { moduleRoutes } from './modules.ts'
 import { openRoutes } from './open.ts'
-import type { Parts } from './parts.ts'
 import { policyRoutes } from './policies.ts'
+import { queryRoutes } from './query.ts'
 import { serviceRoutes } from './services.ts'
 import { shrinkRoutes } from './shrink.ts'
 import { signInRoutes } from './sign-in.ts'
 import { telemetryRoutes } from './telemetry.ts'
+import { twinRoutes } from './twins.ts'
+import type { Parts } from './parts.ts'
 
 /** Everything that the operator door serves, files of the console apart. */
 export function allRoutes(parts: Parts): readonly Route[] {
@@ -23,6 +31,14 @@ export function allRoutes(parts: Parts): readonly Route[] {
     deviceRoutes,
     bulkRoutes,
     certificateRoutes,
+    moduleRoutes,
+    twinRoutes,
+    methodRoutes,
+    messageRoutes,
+    queryRoutes,
+    jobRoutes,
+    configurationRoutes,
+    fileRoutes,
     telemetryRoutes,
     decisionRoutes,
     policyRoutes,
