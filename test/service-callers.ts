@@ -33,16 +33,18 @@ export type TokenOptions = {
   readonly seconds?: number
   readonly audience?: string | readonly string[]
   readonly issuer?: string
+  readonly subject?: string
 }
 
 /** A bearer token of a back end, as it signs it itself (without `Bearer `). */
 export async function bearerToken({ name, privateKey }: TestService, options: TokenOptions = {}): Promise<string> {
   const { now = Date.now(), seconds = 3_600, audience = 'https://iothubs.azure.net', issuer = `${servicePrefix}${name}` } = options
+  const { subject = issuer } = options
   const from = Math.floor(now / 1000)
   return await new SignJWT()
     .setProtectedHeader({ alg: 'ES256', typ: 'JWT' })
     .setIssuer(issuer)
-    .setSubject(issuer)
+    .setSubject(subject)
     .setAudience(typeof audience === 'string' ? audience : [...audience])
     .setIssuedAt(from)
     .setExpirationTime(from + seconds)

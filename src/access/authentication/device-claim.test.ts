@@ -28,7 +28,7 @@ function scene() {
       ] as const
     ).map(([name, authentication]) => [name, { id: id(name), generationId: '1', etag: 'e1', status: 'enabled', authentication }]),
   )
-  const at = { now: start, keysAsked: 0, key }
+  const at = { now: start, keysAsked: 0, key, policies: true }
   const ports: AuthenticationPorts = {
     find: (wanted) => registered.get(wanted),
     withThumbprint: () => [],
@@ -43,7 +43,7 @@ function scene() {
         return { primary: new Secret(Buffer.from(at.key)), secondary: new Secret(Buffer.from('x')) }
       },
       policy: (name) =>
-        name === 'gateway'
+        at.policies && name === 'gateway'
           ? {
               primary: new Secret(Buffer.from('policy')),
               secondary: new Secret(Buffer.from('y')),
@@ -117,15 +117,22 @@ test('what is remembered of one identity opens no other, and no later device of 
 })
 
 test('a token of a policy is verified each time, and the record says that a policy signed', () => {
-  const { prove } = scene()
-  const said = prove({
-    identity: id('pump-1'),
-    token: `${token('hub.example', 60, Buffer.from('policy'))}&skn=gateway`,
-    certificates: [],
-    address: '',
-    host: undefined,
-  })
-  assert.equal(said.ok && said.value.authentication.policy, 'gateway')
+  const { prove, at } = scene()
+  const ask = () =>
+    prove({
+      identity: id('pump-1'),
+      token: `${token('hub.example', 60, Buffer.from('policy'))}&skn=gateway`,
+      certificates: [],
+      address: '',
+      host: undefined,
+    })
+  for (let i = 0; i < 2; i++) {
+    const said = ask()
+    assert.equal(said.ok && said.value.authentication.policy, 'gateway')
+  }
+  at.policies = false
+  const after = ask()
+  assert.equal(!after.ok && after.error.code, 'access/sas-policy')
 })
 
 test('ten thousand tokens are not all remembered', () => {

@@ -26,12 +26,12 @@ function token(sr: string, se: number | string = soon, signedWith: Uint8Array = 
 
 const policyKey = Buffer.from('the key of a policy')
 const policy = (name: string): SigningPolicy | undefined =>
-  name === 'gateway' || name === 'service'
+  name === 'gateway' || name === 'service' || name === 'ended'
     ? {
         primary: new Secret(Buffer.from('rotated')),
         secondary: new Secret(Buffer.from(policyKey)),
-        permissions: new Set([name === 'gateway' ? 'DeviceConnect' : 'ServiceConnect']),
-        expiresAt: instant(now + 1_800_000),
+        permissions: new Set([name === 'service' ? 'ServiceConnect' : 'DeviceConnect']),
+        expiresAt: instant(name === 'ended' ? now : now + 1_800_000),
       }
     : undefined
 
@@ -96,6 +96,7 @@ const bad: readonly (readonly [string, string, string])[] = [
   ['good for more than a day', token('hub.example%2Fdevices%2Fdev1', now / 1000 + 86_401), 'access/sas-too-long'],
   ['of a policy that there is not', `${token('hub.example%2Fdevices%2Fdev1')}&skn=device`, 'access/sas-policy'],
   ['of a policy without DeviceConnect', `${token('hub.example', soon, policyKey)}&skn=service`, 'access/sas-policy'],
+  ['of a policy that has ended', `${token('hub.example', soon, policyKey)}&skn=ended`, 'access/sas-policy'],
   ['of a policy, by the key of the device', `${token('hub.example%2Fdevices%2Fdev1')}&skn=gateway`, 'access/sas-wrong'],
   ['of a policy, for another device', `${token('hub.example%2Fdevices%2Fdev2', soon, policyKey)}&skn=gateway`, 'access/sas-scope'],
   ['by the key of a policy that it does not name', token('hub.example%2Fdevices%2Fdev1', soon, policyKey), 'access/sas-wrong'],

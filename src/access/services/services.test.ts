@@ -71,10 +71,10 @@ async function scene({ policiesUntil }: { readonly policiesUntil: number | undef
     const said = await services.authenticate(token, { address, kind })
     return said.ok ? rightsOf(said.value) : said.error.code === 'access/service-refused' ? `no: ${said.error.detail}` : said.error.code
   }
-  const reopen = async () => {
+  const reopen = async (policiesFrom = until) => {
     const store = await opened.reopen()
     const { commit } = await openAudit({ store, clock }, new AbortController().signal)
-    return await openServiceDirectory({ ...ports, store, commit }, until)
+    return await openServiceDirectory({ ...ports, store, commit }, policiesFrom)
   }
   return { clock, audit, directory, services, ask, told, refused, asked, opened, reopen, [Symbol.asyncDispose]: () => scope.disposeAsync() }
 }
@@ -133,6 +133,19 @@ test('audiences: the scope of IoT Hub with and without a slash, or a name of thi
   assert.equal(await said('https://eventhubs.azure.net', 'cbs'), false)
 })
 
+test('a service that has ended opens nothing, nor does a token outlive it', async () => {
+  await using at = await scene()
+  const service = makeService('short')
+  const spec = { name: 'short', roles: ['IoT Hub Data Reader'], publicJwk: service.publicJwk, expiresAt: instant(start + 60_000) } as const
+  assert.ok((await at.directory.add(write, spec)).ok)
+  const token = await bearerToken(service, { now: start })
+  const said = await at.services.authenticate(token, { address: 'a', kind: 'http' })
+  assert.equal(said.ok && said.value.expiresAt, start + 60_000)
+  at.clock.advance(60_000)
+  assert.match(await at.ask(token), /no service short is registered, or not any more/)
+  assert.match(await at.ask(await bearerToken(service, { now: at.clock.now() })), /no service short/)
+})
+
 test('a token remembered for one way is not one for another', async () => {
   await using at = await scene()
   const service = await registerService(at.directory, 'backend', ['IoT Hub Data Reader'], start)
@@ -155,6 +168,7 @@ test('bad tokens of a service are refused, with one sentence for the peer and th
     ['nobody', await bearerToken(makeService('nobody'), { now: start }), /no service nobody/],
     ['expired', await bearerToken(service, { now: start - 2 * 3_600_000 }), /expired/],
     ['from the future', await bearerToken(service, { now: start + 3_600_000 }), /future/],
+    ['in the name of another', await bearerToken(service, { now: start, subject: 'urn:thingwall:service:other' }), /sub is not/],
     ['for more than an hour', await bearerToken(service, { now: start, seconds: 3_601 }), /more than an hour/],
     ['without a signature', `${none}.${payload}.`, /compact form/],
     ['alg none', `${none}.${payload}.${signature}`, /only ES256/],
@@ -319,6 +333,14 @@ test('a directory reads back what it wrote, and a damaged row opens nothing whil
   assert.equal(!taken.ok && taken.error.code, 'access/service-exists')
   assert.ok((await again.remove(write, 'b')).ok)
   assert.ok((await again.add(write, spec)).ok)
+})
+
+test('policies that were made end earlier when the settings say so', async () => {
+  await using at = await scene()
+  assert.ok((await at.directory.addPolicy(write, { name: 'p', permissions: ['RegistryRead'], expiresAt: instant(start + day) })).ok)
+  assert.equal(at.directory.signing('p')?.expiresAt, start + day)
+  assert.equal((await at.reopen(instant(start + 60_000))).signing('p')?.expiresAt, start + 60_000)
+  assert.equal((await at.reopen(instant(start))).signing('p'), undefined)
 })
 
 test('sealed keys that were put under another name open nothing', async () => {
