@@ -6,7 +6,9 @@ import { parseSettings } from './settings.ts'
 
 const read = (settings: ServicesSettings) => {
   const config = servicesConfig(settings, (path) => `/etc/thingwall/${path}`)
-  return config.ok ? config.value : config.error.message
+  if (!config.ok) return config.error.message
+  const { issuers, policiesUntil } = config.value
+  return { issuers, policiesUntil }
 }
 
 test('nothing said: registered services alone, and no shared access policies', () =>
