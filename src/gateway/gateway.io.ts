@@ -12,7 +12,7 @@ import type { Counters } from './counters.ts'
 import { Desk } from './desk.ts'
 import { createFront, ignoreError } from './front.io.ts'
 import { refuseHandshake } from './handshake-refusal.ts'
-import { createHttpsServer } from './https-listener.io.ts'
+import { createHttpsServer, watchConnections } from './https-listener.io.ts'
 import type { Member } from './member.ts'
 import { createMqttServer, openMqttWorkers } from './mqtt-listener.io.ts'
 import { type ListenerLimits, defaultListenerLimits } from './listener-limits.ts'
@@ -178,6 +178,7 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
         socket.on('error', ignoreError)
         front.proven(socket)
       })
+      watchConnections(server)
       return { port: await front.listen(server, host, port, option), close: () => front.close() }
     },
     [Symbol.asyncDispose]: closeOnce,

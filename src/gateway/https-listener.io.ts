@@ -34,10 +34,12 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     headersTimeout: front.limits.handshakeMs,
     // For uploads; every other request has the time that CONNECT has (http-door.io.ts).
     requestTimeout: longestUploadMs,
+    connectionsCheckingInterval: Math.min(1_000, front.limits.handshakeMs),
     keepAliveTimeout: front.limits.connectMs,
     insecureHTTPParser: false,
   })
   server.maxHeadersCount = 100
+  watchConnections(server)
   const webSockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -110,6 +112,11 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     })
   })
   return server
+}
+
+/** Makes a server look after slow and idle connections, which Node begins when a server listens: this one is handed its sockets. */
+export function watchConnections(server: Pick<Server, 'emit'>): void {
+  server.emit('listening')
 }
 
 function pathOf({ url }: IncomingMessage): string {

@@ -1,124 +1,22 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import azure from 'azure-iot-device'
-import azureHttp from 'azure-iot-device-http'
 import azureMqtt from 'azure-iot-device-mqtt'
+import { type MqttClient, connectAsync } from 'mqtt'
 import { systemGrant } from '#access'
-import { type DeviceId, identityOf, parseModuleId, systemClock, systemRandom } from '#base'
-import { type CloudMessage, factToJson } from '#hub'
-import { decodeRecord } from '#journal'
-import { device, temporaryDirectory } from '../../test/throwaway-pki.ts'
-import { parseConfig } from './config.io.ts'
-import { openDataDirectory } from './data-directory.io.ts'
-import { openLog } from './log.io.ts'
-import { openRooms } from './rooms.io.ts'
+import { identityOf, parseModuleId } from '#base'
+import type { CloudMessage } from '#hub'
+import { cloudMessage, liveHost, openLiveHub, soon, textOf } from './live-hub.test.ts'
 
 /*
- * Stock device SDKs on the real rooms of a hub, with the hub's own domain in the place of a back end. What back ends say over the wire is tested in
- * conformance/azure.
+ * Stock device SDKs over MQTT on the real rooms of a hub, with the hub's own domain in the place of a back end.
  */
 
-const { Client, Message, ModuleClient } = azure
-const { Http } = azureHttp
+const { Message, ModuleClient } = azure
 const { Mqtt } = azureMqtt
-const { signal } = new AbortController()
-/** The HTTPS transport of the SDK takes no other port than 443, so this hub has that of a loopback address of its own. */
-const host = '127.0.0.6'
-
-async function hub(httpsPort: 0 | 443 = 0) {
-  const scope = new AsyncDisposableStack()
-  const directory = scope.use(await temporaryDirectory())
-  const settings = join(directory.path, 'settings.yaml')
-  const allowedUntil = new Date(Date.now() + 86_400_000).toISOString()
-  writeFileSync(settings, `authentication: {sas: {allowedUntil: '${allowedUntil}'}}\nbroker: {deniedDelaySeconds: 0}\n`)
-  const config = parseConfig(
-    {
-      config: settings,
-      data: join(directory.path, 'data'),
-      'key-file': join(directory.path, 'root.key'),
-      host,
-      'mqtt-port': '0',
-      'https-port': `${httpsPort}`,
-      'amqp-port': '0',
-      workers: '0',
-    },
-    {},
-  )
-  assert.ok(config.ok)
-  await openDataDirectory(config.value.dataDirectory, systemRandom)
-  const log = openLog('error', (line) => console.error(line))
-  const world = { clock: systemClock, random: systemRandom, log, step: () => {}, environment: {} }
-  const rooms = await openRooms(config.value, randomBytes(8).toString('hex'), true, world, scope, signal)
-  const credentials = async (id: DeviceId) => {
-    const issued = await rooms.pki.issueDevice(systemGrant('certificate.issue', 'x'), { deviceId: id, generate: true })
-    assert.ok(issued.ok && issued.value.privateKeyPem !== undefined)
-    const key = issued.value.privateKeyPem.use((bytes) => bytes.toString())
-    return { cert: issued.value.certificatePem, key, ca: rooms.pki.rootPem }
-  }
-  return {
-    rooms,
-    /** Registers a device and opens the stock client for it. */
-    async device(name: string, transport: typeof Mqtt | typeof Http = Mqtt) {
-      const id = device(name)
-      const added = await rooms.hub.devices.add(systemGrant('device.write', 'x'), [
-        { id, authentication: { type: 'certificateAuthority' } },
-      ])
-      assert.ok(added.ok)
-      const tls = await credentials(id)
-      const hostName = transport === Mqtt ? `${host}:${rooms.gateway.mqttPort}` : host
-      const again = async () => {
-        const client = Client.fromConnectionString(`HostName=${hostName};DeviceId=${name};x509=true`, transport)
-        await client.setOptions(tls)
-        await client.open()
-        scope.defer(() =>
-          client.close().then(
-            () => {},
-            () => {},
-          ),
-        )
-        return client
-      }
-      return { id, tls, hostName, client: await again(), again }
-    },
-    async telemetry() {
-      await rooms.journal.flushed()
-      const { records } = await rooms.journal.read(0, { records: 10_000, bytes: 10_000_000 })
-      return records.flatMap((record) => {
-        const fact = 'bytes' in record ? decodeRecord(record.bytes) : undefined
-        return fact?.ok === true && fact.value.kind === 'telemetry' ? [factToJson(record.offset, fact.value)] : []
-      })
-    },
-    [Symbol.asyncDispose]: () => scope.disposeAsync(),
-  }
-}
-
-const message = (more: Partial<CloudMessage>): CloudMessage => ({
-  messageId: undefined,
-  correlationId: undefined,
-  userId: undefined,
-  contentType: undefined,
-  contentEncoding: undefined,
-  to: undefined,
-  ack: 'none',
-  expiresAt: undefined,
-  properties: {},
-  body: Buffer.alloc(0),
-  ...more,
-})
-
-const soon = async (what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> => {
-  const end = Date.now() + 10_000
-  while (!(await isTrue())) {
-    assert.ok(Date.now() < end, what)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
 
 test('MQTT: a stock device reads and reports its twin and hears what is desired [azure-wire 11.3 M4]', async () => {
-  await using here = await hub()
+  await using here = await openLiveHub()
   const { id, client } = await here.device('pump-1')
   const { twins } = here.rooms.hub
   const twin = await client.getTwin()
@@ -152,7 +50,7 @@ test('MQTT: a stock device reads and reports its twin and hears what is desired 
 })
 
 test('MQTT: methods are called and answered; a silent device is 504, an absent one 404 [azure-wire 11.3 M3]', async () => {
-  await using here = await hub()
+  await using here = await openLiveHub()
   const { id, client } = await here.device('pump-1')
   const { methods } = here.rooms.hub
   const invoke = (name: string, payload: string, responseTimeoutSeconds?: number) =>
@@ -169,11 +67,11 @@ test('MQTT: methods are called and answered; a silent device is 504, an absent o
 })
 
 test('MQTT: messages come with their properties, are completed by PUBACK, and wait for a device that is away [azure-wire 11.3 M2]', async () => {
-  await using here = await hub()
+  await using here = await openLiveHub()
   const { id, client, again } = await here.device('pump-1')
   const { messages } = here.rooms.hub
   const send = async (more: Partial<CloudMessage>) => {
-    const sent = await messages.send(systemGrant('c2d.send', 'x'), id, message(more))
+    const sent = await messages.send(systemGrant('c2d.send', 'x'), id, cloudMessage(more))
     assert.ok(sent.ok)
   }
   const got: InstanceType<typeof Message>[] = []
@@ -188,7 +86,7 @@ test('MQTT: messages come with their properties, are completed by PUBACK, and wa
   await soon('it came', () => got.length === 1)
   const [first] = got
   assert.deepEqual(
-    [first?.messageId, first?.correlationId, first?.getData().toString(), first?.properties.getItem(0)],
+    [first?.messageId, first?.correlationId, textOf(first), first?.properties.getItem(0)],
     ['m/1', 'c', 'hi', { key: 'p&3', value: 'a b' }],
   )
   await soon('it is complete', () => messages.count(id) === 0)
@@ -206,7 +104,7 @@ test('MQTT: messages come with their properties, are completed by PUBACK, and wa
 })
 
 test('MQTT: presence follows the connection; the model that the client names is that of its twin', async () => {
-  await using here = await hub()
+  await using here = await openLiveHub()
   const { id, client, again } = await here.device('pump-1')
   const { presence, twins } = here.rooms.hub
   assert.equal(presence.of(id).connectionState, 'Connected')
@@ -218,7 +116,7 @@ test('MQTT: presence follows the connection; the model that the client names is 
 })
 
 test('MQTT: a module has a connection, a twin and methods of its own [azure-wire 11.3 M9]', async () => {
-  await using here = await hub()
+  await using here = await openLiveHub()
   const { id } = await here.device('pump-1')
   const moduleId = parseModuleId('filter')
   assert.ok(moduleId.ok)
@@ -227,7 +125,7 @@ test('MQTT: a module has a connection, a twin and methods of its own [azure-wire
   const added = await here.rooms.hub.modules.add(systemGrant('device.write', 'x'), spec)
   assert.ok(added.ok, added.ok ? '' : added.error.message)
   const key = here.rooms.hub.modules.sharedKeys(identity)?.primary.use((bytes) => bytes.toString('base64')) ?? ''
-  const hostName = `${host}:${here.rooms.gateway.mqttPort}`
+  const hostName = `${liveHost}:${here.rooms.gateway.mqttPort}`
   const client = ModuleClient.fromConnectionString(`HostName=${hostName};DeviceId=pump-1;ModuleId=filter;SharedAccessKey=${key}`, Mqtt)
   await client.setOptions({ ca: here.rooms.pki.rootPem })
   await client.open()
@@ -249,4 +147,64 @@ test('MQTT: a module has a connection, a twin and methods of its own [azure-wire
   } finally {
     await client.close()
   }
+})
+
+test('MQTT: after a restart of the hub a client that resumes its session without SUBSCRIBE has methods, desired properties and messages [azure-wire 11.3 M5]', async () => {
+  await using here = await openLiveHub()
+  const { id, tls, client } = await here.device('pump-1')
+  await client.close()
+  const connect = (): Promise<MqttClient> =>
+    connectAsync({
+      protocol: 'mqtts',
+      host: liveHost,
+      port: here.rooms.gateway.mqttPort,
+      ...tls,
+      username: `${liveHost}/pump-1/?api-version=2021-04-12`,
+      clientId: 'pump-1',
+      clean: false,
+      reconnectPeriod: 0,
+    })
+  const first = await connect()
+  for (const filter of ['$iothub/methods/POST/#', '$iothub/twin/res/#', '$iothub/twin/PATCH/properties/desired/#'])
+    await first.subscribeAsync(filter, { qos: 0 })
+  await first.subscribeAsync('devices/pump-1/messages/devicebound/#', { qos: 1 })
+  await first.endAsync()
+  await here.restart()
+  const again = await connect()
+  try {
+    const topics: string[] = []
+    again.on('message', (topic) => {
+      topics.push(topic.split(/[?%]/)[0] ?? '')
+      if (topic.startsWith('$iothub/methods/POST/reboot/')) again.publish(`$iothub/methods/res/200/?${topic.split('?')[1]}`, '{}')
+    })
+    const { methods, twins, messages } = here.rooms.hub
+    await soon('methods are attached', () => methods.isReachable(id))
+    assert.ok((await methods.invoke(systemGrant('method.invoke', 'x'), id, { name: 'reboot' })).ok)
+    assert.ok((await twins.patch(systemGrant('twin.write', 'x'), id, { desired: { a: 1 } })).ok)
+    assert.ok((await messages.send(systemGrant('c2d.send', 'x'), id, cloudMessage({ body: Buffer.from('hi') }))).ok)
+    await again.publishAsync('$iothub/twin/GET/?$rid=1', ' ')
+    await soon('all four came', () => new Set(topics).size === 4)
+    assert.deepEqual(
+      topics.toSorted((one, other) => one.localeCompare(other)),
+      [
+        '$iothub/methods/POST/reboot/',
+        '$iothub/twin/PATCH/properties/desired/',
+        '$iothub/twin/res/200/',
+        'devices/pump-1/messages/devicebound/',
+      ],
+    )
+    await soon('the message is complete', () => messages.count(id) === 0)
+  } finally {
+    await again.endAsync()
+  }
+})
+
+test('MQTT: a device that is disabled or deleted loses its connection and all that hung on it', async () => {
+  await using here = await openLiveHub()
+  const { id, client } = await here.device('pump-1')
+  client.onDeviceMethod('m', (_request, response) => void response.send(200))
+  const { methods, presence, devices } = here.rooms.hub
+  await soon('methods are attached', () => methods.isReachable(id))
+  assert.ok((await devices.update(systemGrant('device.write', 'x'), id, { status: 'disabled' })).ok)
+  assert.deepEqual([methods.isReachable(id), presence.of(id).connectionState], [false, 'Disconnected'])
 })

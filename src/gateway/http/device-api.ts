@@ -58,7 +58,7 @@ export class DeviceApi {
   }
 
   async #prove({ identity }: DeviceRequest, { headers, peer }: HttpCall): Promise<Result<Principal>> {
-    const { authenticateDevice, clock, policyOf } = this.#desk.ports
+    const { ports } = this.#desk
     const claim = {
       identity,
       token: headerOf(headers, 'authorization'),
@@ -66,10 +66,10 @@ export class DeviceApi {
       address: peer.address,
       host: headerOf(headers, 'host'),
     }
-    const proven = authenticateDevice?.(claim)
+    const proven = ports.authenticateDevice?.(claim)
     if (proven === undefined) return refuse('gateway/unauthorized', 'Nobody can be known here.')
     const refused = proven.ok
-      ? policyOf(proven.value.subject).connect() === undefined
+      ? ports.policyOf(proven.value.subject).connect() === undefined
         ? { code: 'gateway/connect-denied', message: 'The policy does not allow this client to connect.' }
         : undefined
       : proven.error
@@ -79,7 +79,7 @@ export class DeviceApi {
     }
     tellRefused(this.#desk, peer, { code: 'gateway/unauthorized', message: '', reasonCode: 0, ...refused }, identity)
     const waitMs = peer.denied()
-    if (waitMs > 0) await new Promise<void>((resolve) => void clock.after(waitMs, resolve))
+    if (waitMs > 0) await new Promise<void>((resolve) => void ports.clock.after(waitMs, resolve))
     return hidden(refused)
   }
 

@@ -1,4 +1,4 @@
-import { type Result, ok, refuse } from '#base'
+import { type Result, refuse } from '#base'
 import { type HttpCall, headerOf } from './http-call.ts'
 
 /** Bytes of request bodies that may be held at a time, of all peers together. Guards that what is taken is given back. */
