@@ -214,6 +214,60 @@ test('a condition in SQL says what the evaluator says of every row: true, false 
   for (const count of Object.values(sqlTruths)) assert(count > 100, JSON.stringify(sqlTruths))
 })
 
+const hard: readonly (readonly [string, boolean | undefined])[] = [
+  ['tags.o = tags.o', undefined],
+  ['tags.list = tags.list', undefined],
+  ['tags.o = null', false],
+  ['tags.missing = null', undefined],
+  ['tags.t = tags.one', undefined],
+  ['tags.t = 1', undefined],
+  ["tags.one = '1'", undefined],
+  ['1 / (tags.big * tags.big) = 0', undefined],
+  ['tags.big * tags.big - tags.big * tags.big = 0', undefined],
+  ['tags.big * tags.big > 1', undefined],
+  ['tags.seven / 2 = 3.5', true],
+  ['-tags.seven % 4 = -3', true],
+  ['(tags.seven + 0.5) % 2 = 1.5', true],
+  ['tags.seven % 0 = 0', undefined],
+  ['7 IN tags.list', true],
+  ["'7' IN tags.list", false],
+  ['true IN tags.list', true],
+  ['1 IN tags.list', false],
+  ['null IN tags.list', true],
+  ['tags.o IN tags.list', undefined],
+  ['tags.t IN [1]', false],
+  ['tags.t', true],
+  ['tags.one', undefined],
+  ['tags.json = \'{"a":1}\'', true],
+  ['tags.o = \'{"a":1}\'', undefined],
+  ["'\uffff' < '\ud83d\ude00'", true],
+  ["tags.last < '\ud83d\ude00'", true],
+  ["lastActivityTime < '2000-01-01'", true],
+  ["lastActivityTime = '0001-01-01T00:00:00Z'", true],
+  ["statusReason != 'x'", true],
+]
+for (const [written, expected] of hard)
+  test(`${written} is ${expected}, in SQL and out of it [azure-wire 5.4]`, async () => {
+    await using scene = await openQueryScene()
+    const tags = { o: { a: 1 }, json: '{"a":1}', t: true, one: 1, big: 1e300, seven: 7, list: [7, true, null], last: '\uffff' }
+    await scene.put([{ identity: 'd', tags }])
+    const parsed = parseCondition(written, deviceDialect)
+    assert(parsed.ok && parsed.value.where !== undefined)
+    const { where } = parsed.value
+    const source = querySources.devices
+    const [row] = await queryRows(scene.store, sql`SELECT ${source.columns}, ${conditionSql(where, source)} AS truth FROM ${source.from}`)
+    assert(row)
+    assert.equal(truthOf(row), expected)
+    const matches = compileCondition<QueryValue>(
+      where,
+      deviceDialect,
+      ({ steps }) =>
+        (root) =>
+          valueAt(root, steps),
+    )
+    assert.equal(matches(twinRowToJson(row)), expected)
+  })
+
 function truthOf(row: Row): boolean | undefined {
   const truth = row['truth']
   return truth === null ? undefined : truth === 1

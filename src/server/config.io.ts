@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { availableParallelism, homedir, hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type Result, fail, ok, refuse } from '#base'
+import { jobDefaults } from '#hub'
 import { type AuthenticationConfig, authenticationConfig } from './authentication-config.ts'
 import { type HubLimits, hubLimits } from './hub-limits.ts'
 import { startOptions } from './options.ts'
@@ -31,6 +32,8 @@ export type ServerConfig = {
   readonly logLevel: LogLevel
   /** Partitions of the built-in endpoint for events. */
   readonly eventPartitions: number
+  /** Devices that jobs begin with in a second. */
+  readonly jobDevicesPerSecond: number
   /** Every bound on what comes from outside. */
   readonly limits: HubLimits
   /** Threads that speak TLS with MQTT clients; 0: none. */
@@ -117,6 +120,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     retentionMs: retentionDays * dayMs,
     logLevel,
     eventPartitions: settings.value.events?.partitions ?? 4,
+    jobDevicesPerSecond: settings.value.jobs?.devicesPerSecond ?? jobDefaults.devicesPerSecond,
     limits: hubLimits(settings.value),
     workers: Number(workers),
     authentication: authentication.value,

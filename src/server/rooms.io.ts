@@ -18,7 +18,7 @@ import type { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
 import { type Gateway, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
-import { type Hub, fileDefaults, hubMigrations, openHub } from '#hub'
+import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
 import { type Pki, openPki, pkiMigrations } from '#pki'
 import { type Store, openStore } from '#store'
@@ -154,7 +154,10 @@ export async function openRooms(
           localHost: () => hostWithPort(config.names[0] ?? 'localhost', door?.httpsPort ?? config.httpsPort),
           blobOf: blobProperties,
         },
-        jobs: { permits: { twin: systemGrant('twin.write', 'jobs'), method: systemGrant('method.invoke', 'jobs') } },
+        jobs: {
+          permits: { twin: systemGrant('twin.write', 'jobs'), method: systemGrant('method.invoke', 'jobs') },
+          settings: { ...jobDefaults, devicesPerSecond: config.jobDevicesPerSecond },
+        },
         trouble: (what, error) => log.error(what, { error }),
       },
       signal,

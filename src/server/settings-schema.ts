@@ -343,6 +343,15 @@ export const settingsSchema = Type.Object(
       },
       'The built-in endpoint that back ends read telemetry from, as from an Event Hub (docs/amqp.md).',
     ),
+    jobs: group(
+      {
+        devicesPerSecond: whole(
+          { min: 1, max: 100_000, unit: 'devices each second', default: 100 },
+          'How many devices all jobs together begin with: what devices and the disk can take.',
+        ),
+      },
+      'Jobs over many devices (docs/queries-and-jobs.md).',
+    ),
     journal: group(
       {
         retentionBytes: whole(
