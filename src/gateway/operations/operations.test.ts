@@ -51,6 +51,7 @@ test('a device that asks before it listens gets no answer, nor does another that
   const client = connect('pump-1')
   client.publish(get('1'), 0, undefined)
   await turns()
+  assert.equal(hub.mostPending, 0, 'nothing is read for nobody')
   client.subscribe(responses, 0)
   client.publish(get('2'), 0, undefined)
   await turns()
