@@ -25,7 +25,7 @@ export function openHub(files: HubFiles, signal: AbortSignal): Hub {
         // Said aloud, because an environment variable could otherwise turn verification off.
         rejectUnauthorized: true,
         minVersion: 'TLSv1.2',
-        timeout: answerMs,
+        timeout: request.answerMs ?? answerMs,
         headers: {
           authorization: `Bearer ${files.credential}`,
           accept,
@@ -33,7 +33,10 @@ export function openHub(files: HubFiles, signal: AbortSignal): Hub {
           ...(request.ifMatch === undefined ? {} : { 'if-match': request.ifMatch }),
         },
       })
-      outgoing.on('timeout', () => outgoing.destroy(new Fault('cli/no-answer', `the hub did not answer within ${answerMs / 1000} seconds`)))
+      outgoing.on('timeout', () => {
+        const seconds = (request.answerMs ?? answerMs) / 1000
+        outgoing.destroy(new Fault('cli/no-answer', `the hub did not answer within ${seconds} seconds`))
+      })
       outgoing.on('response', (response) => {
         response.setTimeout(0)
         resolve(response)
@@ -67,6 +70,10 @@ export function openHub(files: HubFiles, signal: AbortSignal): Hub {
     async lines(request) {
       const response = await open(request, 'application/x-ndjson')
       return response.ok ? ok(jsonLines(response.value)) : response
+    },
+    async bytes(request) {
+      const response = await open(request, 'application/octet-stream')
+      return response.ok ? ok(chunksOf(response.value)) : response
     },
     async events(path, failure) {
       const response = await open({ method: 'GET', path, failure }, 'text/event-stream')

@@ -1,6 +1,8 @@
 import { deviceCommands } from './tree-device.ts'
 import { policyCommands } from './tree-policy.ts'
 import { serviceCommands } from './tree-service.ts'
+import { fleetCommands } from './tree-fleet.ts'
+import { twinCommands } from './tree-twin.ts'
 import { jsonOption } from './device/options.ts'
 import type { CommandSpec } from './spec.ts'
 import { trustSystems } from './commands/systems.ts'
@@ -30,6 +32,8 @@ export const tree: CommandSpec = {
       load: async () => (await import('./commands/start.ts')).start,
     },
     ...deviceCommands,
+    ...twinCommands,
+    ...fleetCommands,
     {
       name: 'watch',
       summary: 'Show telemetry, connections and denials as they happen',

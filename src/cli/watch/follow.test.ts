@@ -17,6 +17,7 @@ function scripted(connections: readonly Connection[]) {
     rootPem: '',
     ask: () => Promise.reject(new Error('not asked')),
     lines: () => Promise.reject(new Error('not asked')),
+    bytes: () => Promise.reject(new Error('not here')),
     close: () => undefined,
     async events(path) {
       asked.push(new URL(path, 'https://x').searchParams.get('from') ?? '')
