@@ -1,6 +1,15 @@
 import { type Result, ok, refuse } from '#base'
 import { type Json, parseJson } from '#wire/json'
-import { type Expression, type Path, type QueryValue, type Truth, compileCondition, parseCondition, routeDialect, valueAt } from '#wire/query'
+import {
+  type Expression,
+  type Path,
+  type QueryValue,
+  type Truth,
+  compileCondition,
+  parseCondition,
+  routeDialect,
+  valueAt,
+} from '#wire/query'
 import type { RoutedEvent } from './event.ts'
 import { egressLimits } from './limits.ts'
 

@@ -73,14 +73,18 @@ export function isSource(text: string): text is EventSource {
 export function parseName(text: string, what: string): Result<string> {
   return isName(text)
     ? ok(text)
-    : refuse('egress/name-malformed', `The name of ${what} has 1 to ${egressLimits.nameLength} letters, digits and . _ - and begins with no dot.`)
+    : refuse(
+        'egress/name-malformed',
+        `The name of ${what} has 1 to ${egressLimits.nameLength} letters, digits and . _ - and begins with no dot.`,
+      )
 }
 
 /** Refuses `egress/enrichment-malformed`: a key or value that no event may carry. */
 export function parseEnrichment(given: Enrichment): Result<Enrichment> {
   const { key, value, endpoints } = given
   const malformed = (message: string) => refuse('egress/enrichment-malformed', message)
-  if (key.length > egressLimits.nameLength || !keyPattern.test(key)) return malformed('The key of an enrichment has letters, digits and . _ -')
+  if (key.length > egressLimits.nameLength || !keyPattern.test(key))
+    return malformed('The key of an enrichment has letters, digits and . _ -')
   if (reservedKey.test(key)) return malformed(`The key ${key} belongs to the hub.`)
   if (value.length === 0 || value.length > egressLimits.enrichmentValueLength || hasControl(value))
     return malformed(`The value of an enrichment has 1 to ${egressLimits.enrichmentValueLength} characters and none of control.`)

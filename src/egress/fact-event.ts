@@ -1,47 +1,41 @@
 import { isoTime } from '#base'
-import type { Fact, Offset } from '#journal'
+import type { Fact, FactOf, Offset, TelemetryFact } from '#journal'
 import { parseTelemetryTopic } from '#wire/azure'
 import type { EventSource, RoutedEvent } from './event.ts'
 import type { FactForms } from './ports.ts'
 
 /** The event that a fact is (azure-wire 8.5, 9.5, 9.6); undefined: routes have nothing to do with it. */
 export function eventOf(offset: Offset, fact: Fact, forms: FactForms): RoutedEvent | undefined {
-  switch (fact.kind) {
-    case 'telemetry': {
-      const { properties, system } = forms.telemetryForm(fact)
-      const device = system['iothub-connection-device-id'] ?? fact.device
-      const module = system['iothub-connection-module-id'] ?? undefined
-      const { time, body, topic } = fact
-      return parseTelemetryTopic(topic) === undefined
-        ? { offset, time, source: 'MqttBrokerMessages', device, module, system: { ...system, 'mqtt-topic': topic }, properties, body }
-        : { offset, time, source: 'DeviceMessages', device, module, system, properties, body }
-    }
-    case 'twin-reported':
-    case 'twin-changed': {
-      const change = forms.twinEvent(fact)
-      return change && notification(offset, fact, 'TwinChangeEvents', 'twinChange', change.opType, change.body, fact.generation, forms)
-    }
-    case 'device-created':
-      return lifecycle(offset, fact, 'createDeviceIdentity', forms)
-    case 'device-deleted':
-      return lifecycle(offset, fact, 'deleteDeviceIdentity', forms)
-    case 'module-created':
-      return lifecycle(offset, fact, 'createModuleIdentity', forms)
-    case 'module-deleted':
-      return lifecycle(offset, fact, 'deleteModuleIdentity', forms)
-    case 'connected':
-      return connection(offset, fact, 'deviceConnected', forms)
-    case 'disconnected':
-      return connection(offset, fact, 'deviceDisconnected', forms)
-    case 'job-device-ended': {
-      const { kind: _kind, time: _time, ...row } = fact
-      const body = { ...row, deviceId: partsOf(fact.device).device, endTime: fact.time }
-      const opType = fact.status === 'completed' ? 'jobCompleted' : 'jobFailed'
-      return notification(offset, fact, 'DeviceJobLifecycleEvents', 'deviceJobLifecycle', opType, body, undefined, forms)
-    }
-    default:
-      return undefined
+  const { kind } = fact
+  if (kind === 'telemetry') return message(offset, fact, forms)
+  if (kind === 'twin-reported' || kind === 'twin-changed') {
+    const change = forms.twinEvent(fact)
+    return change && notification(offset, fact, 'TwinChangeEvents', 'twinChange', change.opType, change.body, fact.generation, forms)
   }
+  if (kind === 'device-created') return lifecycle(offset, fact, 'createDeviceIdentity', forms)
+  if (kind === 'device-deleted') return lifecycle(offset, fact, 'deleteDeviceIdentity', forms)
+  if (kind === 'module-created') return lifecycle(offset, fact, 'createModuleIdentity', forms)
+  if (kind === 'module-deleted') return lifecycle(offset, fact, 'deleteModuleIdentity', forms)
+  if (kind === 'connected') return connection(offset, fact, 'deviceConnected', forms)
+  if (kind === 'disconnected') return connection(offset, fact, 'deviceDisconnected', forms)
+  return kind === 'job-device-ended' ? jobEnded(offset, fact, forms) : undefined
+}
+
+function message(offset: Offset, fact: TelemetryFact, forms: FactForms): RoutedEvent {
+  const { properties, system } = forms.telemetryForm(fact)
+  const device = system['iothub-connection-device-id'] ?? fact.device
+  const module = system['iothub-connection-module-id'] ?? undefined
+  const { time, body, topic } = fact
+  return parseTelemetryTopic(topic) === undefined
+    ? { offset, time, source: 'MqttBrokerMessages', device, module, system: { ...system, 'mqtt-topic': topic }, properties, body }
+    : { offset, time, source: 'DeviceMessages', device, module, system, properties, body }
+}
+
+function jobEnded(offset: Offset, fact: FactOf<'job-device-ended'>, forms: FactForms): RoutedEvent {
+  const { kind: _kind, time, ...row } = fact
+  const body = { ...row, deviceId: partsOf(fact.device).device, endTime: time }
+  const opType = fact.status === 'completed' ? 'jobCompleted' : 'jobFailed'
+  return notification(offset, fact, 'DeviceJobLifecycleEvents', 'deviceJobLifecycle', opType, body, undefined, forms)
 }
 
 /** `iothub-message-source` by source (azure-wire 8.5). */

@@ -31,17 +31,17 @@ export type EgressPorts = FactForms & {
   readonly clock: Clock
   readonly random: Random
   /** Commits rows together with their audit entries: both or neither. */
-  commit(grant: Grant, what: Audited | readonly Audited[], statements: readonly Statement[]): Promise<Result<void, 'conflict'>>
+  readonly commit: (grant: Grant, what: Audited | readonly Audited[], statements: readonly Statement[]) => Promise<Result<void, 'conflict'>>
   /** The twin of a registered identity, as it is now; undefined: there is none. */
-  twin(identity: string): Promise<TwinView | undefined>
+  readonly twin: (identity: string) => Promise<TwinView | undefined>
   /** A secret of one endpoint, which no other can name; undefined: it is not there. */
-  secret(endpoint: string, name: string): Secret | undefined
+  readonly secret: (endpoint: string, name: string) => Secret | undefined
   /** Whether the operator allows endpoints at this host although its address is private or of this machine. */
-  mayReach(host: string): boolean
+  readonly mayReach: (host: string) => boolean
   /** The directory below which each endpoint that writes files has one of its own. */
   readonly directory: string
   /** Told what went wrong in the hub itself, for the log. */
-  trouble(what: string, error: unknown): void
+  readonly trouble: (what: string, error: unknown) => void
 }
 
 /** A fact that routing tells the journal. */

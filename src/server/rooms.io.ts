@@ -16,6 +16,7 @@ import { type Audit, auditMigrations, openAudit } from '#audit'
 import { type Clock, Fault, type Random, type Result, type Subject } from '#base'
 import type { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
+import { egressMigrations } from '#egress'
 import { type Gateway, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hub'
@@ -100,6 +101,7 @@ export async function openRooms(
     ...policyMigrations,
     ...serviceMigrations,
     ...sessionMigrations,
+    ...egressMigrations,
   ]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
   const audit = await openAudit({ store, clock }, signal)
