@@ -1,7 +1,6 @@
 import { instant } from '#base'
 import type { Migration, Store } from '#store'
-import { hubMigrations } from '../src/hub/migrations.ts'
-import type { TwinObject } from '../src/hub/twin.ts'
+import { type TwinObject, hubMigrations } from '#hub'
 import { FakeClock } from './fake-clock.ts'
 import { openTestStore } from './open-test-store.ts'
 import { SeededRandom } from './seeded-random.ts'
