@@ -80,6 +80,7 @@ const planted: readonly (readonly [what: string, path: string, text: string, ref
   ['a package of the demo at start', 'src/cli/x.ts', `import { Client } from 'azure-iot-device'`, /not listed.*release/],
   ['Date.now in a pure file', 'src/hub/x.ts', `const now = Date.now()`, /Clock/],
   ['Date.now passed on in a pure file', 'src/hub/x.ts', `const now = Date.now`, /Clock/],
+  ['Date.now in a template of ours', 'src/hub/x.ts', 'const text = `now ${Date.now()}`', /Clock/],
   ['new Date() in a pure file', 'src/hub/x.ts', `const now = new Date()`, /Clock/],
   ['setTimeout in a pure file', 'src/hub/x.ts', `setTimeout(work, 10)`, /Clock/],
   ['randomBytes in a pure file', 'src/hub/x.ts', `import { randomBytes } from 'node:crypto'`, /Random/],
@@ -104,6 +105,7 @@ const allowed: readonly (readonly [what: string, path: string, text: string])[] 
   ['a package of the demo when it runs', 'src/cli/x.ts', `await import('azure-iot-device')`],
   ['a type of the outside', 'src/hub/x.ts', `import type { TLSSocket } from 'node:tls'`],
   ['a program printed for someone else', 'src/hub/x.ts', "const snippet = `\nimport { readFileSync } from 'node:fs'`"],
+  ['a program printed for someone else that asks the time', 'src/hub/x.ts', 'const snippet = `const now = Date.now() // ${name}`'],
   ['a date of a given instant', 'src/hub/x.ts', `const text = new Date(at).toISOString()`],
   ['node:crypto without its randomness', 'src/hub/x.ts', `import { createHash } from 'node:crypto'`],
 ]

@@ -26,6 +26,11 @@ export function withoutComments(text: string): string {
   )
 }
 
+/** `code` with the text of templates blanked: a program that is printed for somebody else. What stands in `${}` is ours, and stays. */
+function withoutPrograms(code: string): string {
+  return code.replace(/`(?:\\.|[^`\\])*`/g, (template) => [...template.matchAll(/(?<!\\)\$\{([^}]*)\}/g)].map(([, ours]) => ours).join(' '))
+}
+
 /** Files that only tests and measurements load. They may meet the outside and knock at any door. */
 export function isTestFile(path: string): boolean {
   return /\.(test|fuzz|bench)\.ts$/.test(path) || !path.startsWith('src/')
@@ -43,7 +48,7 @@ export function inspect(path: string, text: string, packages: Packages): readonl
   const test = isTestFile(path)
   const said = importsOf(text).flatMap((one) => inspectImport(path, one, test, packages) ?? [])
   if (!test && !path.endsWith('.io.ts')) {
-    const code = withoutComments(text)
+    const code = withoutPrograms(withoutComments(text))
     for (const [pattern, instead] of outside) {
       const hit = pattern.exec(code)
       if (hit) said.push(`${path}: ${hit[0].trim()}: ${instead}`)
