@@ -5,6 +5,7 @@ export { type Endpoint, type Enrichment, type Route, type RouteSet, builtInEndpo
 export { type Egress, type EndpointView, type LetterQuery, openEgress } from './egress.ts'
 export type { Delivered, EndpointKind, EndpointPorts, EndpointSink } from './endpoint.ts'
 export type { EndpointSpec } from './endpoint-admin.ts'
+export { endpointKinds } from './endpoint-kinds.ts'
 export type { EndpointHealth } from './endpoint-health.ts'
 export { type EventJson, type EventSource, type RoutedEvent, eventSources, eventToJson } from './event.ts'
 export { type AnyKind, anyKind } from './kinds.ts'

@@ -32,6 +32,8 @@ export type ServerConfig = {
   readonly logLevel: LogLevel
   /** Partitions of the built-in endpoint for events. */
   readonly eventPartitions: number
+  /** Hosts that endpoints of routes may reach although they are private, in lower case. */
+  readonly routeHosts: ReadonlySet<string>
   /** Devices that jobs begin with in a second. */
   readonly jobDevicesPerSecond: number
   /** Every bound on what comes from outside. */
@@ -120,6 +122,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     retentionMs: retentionDays * dayMs,
     logLevel,
     eventPartitions: settings.value.events?.partitions ?? 4,
+    routeHosts: new Set((settings.value.routes?.allowedHosts ?? []).map((host) => host.toLowerCase())),
     jobDevicesPerSecond: settings.value.jobs?.devicesPerSecond ?? jobDefaults.devicesPerSecond,
     limits: hubLimits(settings.value),
     workers: Number(workers),

@@ -16,17 +16,18 @@ import { type Audit, auditMigrations, openAudit } from '#audit'
 import { type Clock, Fault, type Random, type Result, type Subject } from '#base'
 import type { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
-import { egressMigrations } from '#egress'
+import { type Egress, egressMigrations } from '#egress'
 import { type Gateway, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hub'
-import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
+import { type Fact, type Journal, type Offset, encodeFact, openJournal, systemDisk } from '#journal'
 import { type Pki, openPki, pkiMigrations } from '#pki'
 import { type Store, openStore } from '#store'
 import { type Vault, keyDisk, openVault } from '#vault'
 import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
+import { openRouting } from './egress.io.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
 import { blobProperties, openFileDisk } from './file-store.io.ts'
 import { guardMigrations } from './guard-ports.ts'
@@ -50,6 +51,7 @@ export type Rooms = {
   readonly policies: Policies
   readonly pki: Pki
   readonly hub: Hub
+  readonly egress: Egress
   readonly back: ServiceDoor
   readonly gateway: Gateway
 }
@@ -165,6 +167,7 @@ export async function openRooms(
       signal,
     ),
   )
+  const egress = scope.use(await openRouting(config, { store, journal, audit, hub, clock, random, log }, signal))
   const back = scope.use(insist(await openServiceDoor(config, { store, audit, vault, journal, clock, random })))
   const registry = registryPorts(config, pki, hub, (name) => back.directory.signing(name))
   const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registry, clock)))
@@ -194,7 +197,7 @@ export async function openRooms(
   const gateway = scope.use(
     await openDeviceDoor(
       config,
-      { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services: back.services, proof },
+      { clock, random, log, journal, broker, bus, pki, policies, hub, egress, authentication, services: back.services, proof },
       signal,
     ),
   )
@@ -203,10 +206,10 @@ export async function openRooms(
     const { closed, ...effect } = gateway.policyChanged()
     return { sessionsClosed: closed, ...effect }
   })
-  return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, back, gateway }
+  return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, egress, back, gateway }
 }
 
-type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub'> &
+type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'egress'> &
   Pick<World, 'clock' | 'random' | 'log'> & {
     readonly authentication: Authentication
     readonly services: Services

@@ -334,6 +334,18 @@ export const settingsSchema = Type.Object(
     services: Type.Optional(servicesSchema),
     limits: Type.Optional(limitsSchema),
     broker: Type.Optional(brokerSchema),
+    routes: group(
+      {
+        allowedHosts: Type.Optional(
+          Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
+            maxItems: 64,
+            description:
+              'Names and addresses that endpoints of routes may reach although they are private or of this machine. Others of that sort are refused, whatever a name resolves to.',
+          }),
+        ),
+      },
+      'Where routes may deliver to (docs/routes.md).',
+    ),
     events: group(
       {
         partitions: whole(

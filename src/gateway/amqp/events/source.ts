@@ -8,8 +8,8 @@ import { type EventForm, type PartitionState, type StoredEvent, encodeEvent, par
  * one; a reader of old events brings its own and they are soon forgotten. What is kept is bounded in windows and in bytes.
  */
 
-/** What a fact looks like to readers; undefined: it is not shown. */
-export type EventOf = (offset: Offset, fact: Fact) => EventForm | undefined
+/** What a fact looks like to readers; undefined: it is not shown. A promise where a twin has to be asked first. */
+export type EventOf = (offset: Offset, fact: Fact) => EventForm | undefined | Promise<EventForm | undefined>
 
 type Window = {
   readonly from: Offset
@@ -103,13 +103,14 @@ export class EventSource {
     for (const record of records) {
       if (!('bytes' in record) || record.offset >= end) continue
       const fact = decodeRecord(record.bytes)
-      if (fact.ok) this.#keep(window, record.offset, fact.value)
+      if (!fact.ok) continue
+      const asked = this.#eventOf(record.offset, fact.value)
+      this.#keep(window, record.offset, fact.value, asked instanceof Promise ? await asked : asked)
     }
     window.next = Math.max(window.next, Math.min(end, next))
   }
 
-  #keep(window: Window, offset: Offset, fact: Fact): void {
-    const form = this.#eventOf(offset, fact)
+  #keep(window: Window, offset: Offset, fact: Fact, form: EventForm | undefined): void {
     const identity = form === undefined ? undefined : identityOf(fact)
     if (form === undefined || identity === undefined) return
     const partition = partitionOf(identity, this.partitions)

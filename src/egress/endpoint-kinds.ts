@@ -1,0 +1,4 @@
+import type { AnyKind } from './kinds.ts'
+
+/** Every kind of endpoint, the built-in one apart. What a kind needs is loaded when its first endpoint opens. */
+export const endpointKinds: readonly AnyKind[] = []
