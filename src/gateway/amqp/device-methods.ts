@@ -32,10 +32,16 @@ export class DeviceMethods {
   /** The link on which calls go out. A second one takes the place of the first. */
   serveCalls(link: SenderLink): void {
     this.#attached?.detach()
-    const attached = this.#hub.methods.attach(this.#member.identity, { call: (rid, name, body) => this.#call(link, rid, name, body) })
-    this.#attached = attached
+    this.#attached = undefined
+    let attached: AttachedMethodLink | undefined
+    // With its first credit the device takes calls; one that came before would find nobody.
+    link.onCredit = () => {
+      if (attached !== undefined) return
+      attached = this.#hub.methods.attach(this.#member.identity, { call: (rid, name, body) => this.#call(link, rid, name, body) })
+      this.#attached = attached
+    }
     onClosed(link, () => {
-      attached.detach()
+      attached?.detach()
       if (this.#attached !== attached) return
       this.#attached = undefined
       this.#calls.clear()

@@ -149,7 +149,10 @@ test('a method call goes out with a UUID and its answer finds its way back [azur
   const device = await world.connect('pump-1')
   const answers = await device.sender('/devices/pump-1/methods/devicebound')
   assert.equal(world.hub.links.get(pump)?.length ?? 0, 0, 'nobody can be called yet')
-  const calls = await device.receiver('/devices/pump-1/methods/devicebound')
+  const calls = await device.receiver('/devices/pump-1/methods/devicebound', { credit_window: 0 })
+  assert.equal(world.hub.links.get(pump)?.length ?? 0, 0, 'nor while it takes nothing')
+  calls.link.add_credit(10)
+  await turns()
   const [link] = world.hub.links.get(pump) ?? []
   link?.call('7', 'reboot', '{"x":1}')
   await turns()
