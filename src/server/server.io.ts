@@ -168,7 +168,7 @@ function declaredListeners(config: ServerConfig, rooms: Rooms, consolePort: numb
       host,
       port: httpsPort,
       tls: true,
-      reason: 'devices: MQTT over WebSocket where only this port gets out',
+      reason: 'Azure SDKs: devices by HTTPS and WebSocket, back ends by REST',
     },
     {
       name: 'amqp',
