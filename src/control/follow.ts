@@ -1,7 +1,7 @@
 import { type Fact, type Journal, type Offset, decodeRecord } from '#journal'
 import type { StreamOut } from './route.ts'
 import { event, heartbeat, heartbeatMs } from './sse.ts'
-import { deviceOf } from './timeline.ts'
+import { isAbout } from './timeline.ts'
 import type { Wake } from './wake.ts'
 import type { ControlPorts } from './ports.ts'
 
@@ -104,7 +104,7 @@ async function readStep(
 }
 
 function isWanted(fact: Fact, { device, kind }: FollowQuery, { isOwn }: Pick<ControlPorts, 'isOwn'>): boolean {
-  return (device === undefined ? !isOwn(fact) : deviceOf(fact) === device) && (kind === undefined || fact.kind === kind)
+  return (device === undefined ? !isOwn(fact) : isAbout(fact, device)) && (kind === undefined || fact.kind === kind)
 }
 
 /** Lets everything else that is ready run: a reader of the whole journal must not hold up the devices. */

@@ -46,7 +46,13 @@ export async function readTimeline(
   return { facts, complete, next: complete ? null : end }
 }
 
-/** The device that a fact is about, if any. */
+/** Whether a fact is about a device or, where it names one, a module; what modules of a device do is about the device, too. */
+export function isAbout(fact: Fact, identity: string): boolean {
+  const who = deviceOf(fact)
+  return who !== undefined && (who === identity || (who.startsWith(identity) && who[identity.length] === '/'))
+}
+
+/** The device or module that a fact is about, if any. */
 export function deviceOf(fact: Fact): string | undefined {
   return 'device' in fact ? fact.device : undefined
 }

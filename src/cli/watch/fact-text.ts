@@ -1,10 +1,13 @@
 import { plainJson } from '../line.ts'
+import { type Told, as, by, id, messages, seconds, times, unlessNone } from './fact-words.ts'
+import { toldOfManagement } from './fact-text-management.ts'
 
 /** A fact as the event stream gives it: its members by name. */
 export type Members = ReadonlyMap<string, unknown>
 
 /** What a person wants to read of each kind, after time, kind and device. A kind that is not here shows all of its members. */
-const told: ReadonlyMap<string, (member: (name: string) => string) => readonly string[]> = new Map([
+const told: ReadonlyMap<string, Told> = new Map<string, Told>([
+  ...toldOfManagement,
   [
     'connected',
     (of) => [
@@ -105,14 +108,6 @@ const told: ReadonlyMap<string, (member: (name: string) => string) => readonly s
   ['journal-damage', (of) => [`${of('first')} to ${of('last')}`, of('reason'), of('segment')]],
   ['hub-started', (of) => [of('version'), of('listeners')]],
 ])
-
-const as = (word: string, value: string, expected: string) => (value === '' || value === expected ? '' : `${word} ${value}`)
-const by = (actor: string) => (actor === '' ? '' : `by ${actor}`)
-const id = (decision: string) => (decision === '' ? '' : `decision ${decision}`)
-const times = (count: string) => (count === '' || count === '1' ? '' : `${count} times`)
-const messages = (count: string) => (count === '1' ? '1 message' : `${count} messages`)
-const unlessNone = (count: string, what: string) => (count === '' || count === '0' ? '' : `${count} ${what}`)
-const seconds = (ms: string) => (Number(ms) < 1000 ? `${Math.round(Number(ms))} ms` : `${(Number(ms) / 1000).toFixed(1)} s`)
 
 /** The rest of a fact for a person: short, and only what tells something. */
 export function shortText(fact: Members): string {

@@ -3,11 +3,12 @@ import { type Result, ok, parseDeviceId, refuse } from '#base'
 import { follow } from '../follow.ts'
 import { type Route, bare, route, streamRoute } from '../route.ts'
 import { devicePath, fact } from '../schema.ts'
-import { deviceOf, readTimeline } from '../timeline.ts'
+import { isAbout, readTimeline } from '../timeline.ts'
 import type { Parts } from './parts.ts'
 
 const closed = { additionalProperties: false } as const
-const deviceName = Type.Optional(Type.String({ minLength: 1, maxLength: 128 }))
+/** A device, or `device/module`. */
+const deviceName = Type.Optional(Type.String({ minLength: 1, maxLength: 257 }))
 
 const timeline = Type.Object(
   { facts: Type.Array(fact), complete: Type.Boolean(), next: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]) },
@@ -46,7 +47,7 @@ export function telemetryRoutes({ ports, durable }: Parts): readonly Route[] {
       ...bare,
       method: 'GET',
       path: '/api/v1/devices/{id}/timeline',
-      summary: 'Facts of one device, newest first. Looks back a bounded way; `next` is the `before` to go on with.',
+      summary: 'Facts of one device and its modules, newest first. Looks back a bounded way; `next` is the `before` to go on with.',
       access: { grants: ['telemetry.read'] },
       resource: ({ id }) => `device:${id}`,
       params: devicePath,
@@ -60,7 +61,7 @@ export function telemetryRoutes({ ports, durable }: Parts): readonly Route[] {
         const id = parseDeviceId(call.params.id)
         if (!id.ok) return id
         const { before, limit = 100 } = call.query
-        const { facts, complete, next } = await readTimeline(journal, (fact) => deviceOf(fact) === id.value, before, limit)
+        const { facts, complete, next } = await readTimeline(journal, (fact) => isAbout(fact, id.value), before, limit)
         return ok({ facts: facts.map((one) => ports.factToJson(one.offset, one.fact)), complete, next })
       },
     }),
