@@ -1,11 +1,11 @@
-import { type ApiDevice, certificate, connection, device, devicePage } from '../api.ts'
+import { type ApiDevice, certificate, connection, device, devicePage, time } from '../api.ts'
 import { ask } from '../ask.ts'
 import type { Context } from '../context.ts'
 import { done } from '../exit.ts'
 import { isSet, position, text, wholeNumber } from '../given.ts'
 import { devicePath, withQuery } from '../hub.ts'
 import { type Piece, styled } from '../line.ts'
-import { list, maybe, object } from '../shape.ts'
+import { list, maybe, number, object } from '../shape.ts'
 import type { Run } from '../spec.ts'
 import { type Row, printMembers, printTable } from '../table.ts'
 
@@ -62,6 +62,15 @@ const proofText = (entry: ApiDevice) => authenticationWords.get(entry.authentica
 const detail = object({
   device,
   connected: maybe((value) => value === true),
+  state: maybe(
+    object({
+      connectionStateAt: maybe(time),
+      lastActivityAt: maybe(time),
+      waitingMessages: number,
+      modules: number,
+      twin: maybe(object({ version: number, desiredVersion: number, reportedVersion: number })),
+    }),
+  ),
   connections: maybe(list(connection)),
   certificates: maybe(list(certificate)),
 })
@@ -75,13 +84,14 @@ export const deviceShow: Run = async (context, given) => {
     await context.terminal.printJson(answer.value.raw, 2)
     return done
   }
-  const { device: entry, connections, certificates, connected } = answer.value.value
+  const { device: entry, connections, certificates, connected, state } = answer.value.value
   const { primaryThumbprint, secondaryThumbprint } = entry.authentication
   await printMembers(context.terminal, [
     ['name', styled('bold', entry.id)],
     ['status', statusPiece(entry.status)],
     ...(entry.statusReason === undefined ? [] : [['reason', entry.statusReason] as const]),
     ['connected', connectedPiece(connected ?? entry.connected)],
+    ...stateMembers(state),
     ['proves itself by', proofText(entry)],
     ...(primaryThumbprint === undefined ? [] : [['primary thumbprint', primaryThumbprint] as const]),
     ...(secondaryThumbprint === undefined ? [] : [['secondary thumbprint', secondaryThumbprint] as const]),
@@ -98,6 +108,21 @@ export const deviceShow: Run = async (context, given) => {
     await printCertificates(context, certificates)
   }
   return done
+}
+
+/** What the hub knows of it besides; nothing where an older hub says nothing. */
+function stateMembers(state: ReturnType<typeof detail>['state']): readonly (readonly [string, Piece])[] {
+  if (state === undefined) return []
+  const { connectionStateAt, lastActivityAt, waitingMessages, modules, twin } = state
+  return [
+    ...(connectionStateAt === undefined ? [] : [['since', connectionStateAt] as const]),
+    ...(lastActivityAt === undefined ? [] : [['last heard', lastActivityAt] as const]),
+    ...(twin === undefined
+      ? []
+      : [['twin', `version ${twin.version}, desired ${twin.desiredVersion}, reported ${twin.reportedVersion}`] as const]),
+    ['messages waiting', waitingMessages > 0 ? styled('yellow', String(waitingMessages)) : '0'],
+    ['modules', String(modules)],
+  ]
 }
 
 type Connections = readonly ReturnType<typeof connection>[]

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { type DeviceId, type Grant, type Result, isoTime, limits, ok, parseDeviceId, refuse } from '#base'
 import { type AuthenticationText, type DevicePatch, maxStatusReasonLength, parseAuthentication } from '#hub'
+import { etagOf } from '../identities.ts'
 import { addWithCertificates } from '../issue.ts'
 import type { ControlPorts } from '../ports.ts'
 import { keepReceipt } from '../receipts.ts'
@@ -16,6 +17,7 @@ import {
   deviceStatus,
   endpoint,
 } from '../schema.ts'
+import { deviceState, deviceStateOf } from '../state-schema.ts'
 import { certificateView, connectionView, deviceView, endpointFor, receiptView } from '../views.ts'
 import type { Parts } from './parts.ts'
 
@@ -56,7 +58,14 @@ const added = Type.Object(
 )
 
 const detail = Type.Object(
-  { device, connected: Type.Boolean(), connections: Type.Array(connection), certificates: Type.Array(certificate), connection: endpoint },
+  {
+    device,
+    connected: Type.Boolean(),
+    state: deviceState,
+    connections: Type.Array(connection),
+    certificates: Type.Array(certificate),
+    connection: endpoint,
+  },
   { ...closed, title: 'DeviceDetail' },
 )
 
@@ -137,8 +146,8 @@ export function deviceRoutes({ config, ports }: Parts): readonly Route[] {
       ...bare,
       method: 'GET',
       path: '/api/v1/devices/{id}',
-      summary: 'One device with its connections and certificates.',
-      access: { grants: ['device.read'] },
+      summary: 'One device with its state, connections and certificates.',
+      access: { grants: ['device.read'], sometimes: ['twin.read'] },
       resource: named,
       params: devicePath,
       answer: { status: 200, is: detail, description: 'The device.' },
@@ -151,6 +160,7 @@ export function deviceRoutes({ config, ports }: Parts): readonly Route[] {
         return ok({
           device: deviceView(found),
           connected: connections.length > 0,
+          state: await deviceStateOf(ports, found.id, call.ask('twin.read')),
           connections: connections.map(connectionView),
           certificates: records.map((one) => certificateView(one, clock.now())).filter((one) => one !== undefined),
           connection: endpointFor(config, ports.listeners(), found.id),
@@ -233,12 +243,6 @@ function readPatch(body: Static<typeof patch>): Result<DevicePatch> {
   const given: AuthenticationText = body.authentication
   const authentication = parseAuthentication(given)
   return authentication.ok ? ok({ ...plain, authentication: authentication.value }) : authentication
-}
-
-/** An If-Match header as our etag: quoted or bare; `*` and nothing match any. */
-function etagOf(header: string | undefined): string | undefined {
-  if (header === undefined || header === '*') return undefined
-  return /^"(.*)"$/.exec(header)?.[1] ?? header
 }
 
 function connectedDevices(ports: ControlPorts): ReadonlySet<DeviceId> {
