@@ -198,6 +198,22 @@ describe('the thingwall command manages devices', () => {
     assert.equal((await hub.command('file', 'get', name, '--out', '-')).code, 4)
   })
 
+  test('demo: its devices answer a method, take what is desired and say what they made of it', { timeout: 60_000 }, async () => {
+    const ran = hub.command('demo', '--devices', '1', '--every', '3600000', '--seconds', '8')
+    const answered = async () => (await hub.command('method', 'call', 'demo-01', 'echo', '{"hello":1}')).stdout
+    await until('it answers', 10_000, async () => (await answered()) === '{"hello":1}\n')
+    const { state } = await json('device', 'show', 'demo-01')
+    assert.equal(state.connectionState, 'Connected')
+    await typed('twin', 'set', 'demo-01', 'desired.everyMs=60000')
+    const reported = async () => (await json('twin', 'show', 'demo-01')).reported.properties
+    await until('it does so', 8_000, async () => (await reported()).everyMs === 60_000)
+    assert.equal((await reported()).firmware, '1.4.2')
+    await typed('twin', 'set', 'demo-01', 'desired.everyMs=1')
+    await until('it says what it cannot do', 8_000, async () => /must be/.test((await reported()).problem))
+    assert.equal((await ran).code, 0)
+    await typed('demo', '--remove')
+  })
+
   /** As a device does it: asks where to, writes the blob, and says that it is there. */
   async function upload(bytes: Buffer): Promise<string> {
     const tls = await hub.addDevice('camera-1')

@@ -110,7 +110,7 @@ export const tree: CommandSpec = {
       name: 'demo',
       summary: 'Run a fleet of real SDK devices',
       about:
-        'Adds devices, connects each with a certificate of its own through the stock Azure IoT device SDK, and publishes until Ctrl-C. Their keys live in memory only.',
+        'Adds devices, connects each with a certificate of its own through the stock Azure IoT device SDK, and publishes until Ctrl-C. They take desired.everyMs, answer the methods reboot and echo, and take messages. Their keys live in memory only.',
       options: [
         { flag: '--devices', takes: 'N', help: 'how many', default: '5' },
         { flag: '--seconds', takes: 'N', help: 'stop after so long', default: 'runs until Ctrl-C' },

@@ -27,6 +27,9 @@ async function startFleet(context: Context, given: Given): Promise<Outcome> {
   const { terminal } = context
   terminal.say([styled('green', `${fleet.value.length} devices`), ' connect with certificates of their own and speak until Ctrl-C.'])
   terminal.say([styled('dim', 'in another terminal:  '), 'thingwall watch'])
+  const first = fleet.value[0]?.name ?? ''
+  terminal.say([styled('dim', 'manage one:           '), `thingwall twin set ${first} desired.everyMs=200`])
+  terminal.say([styled('dim', 'or ask it something:  '), `thingwall method call ${first} echo '{"hello": 1}'`])
   terminal.say([styled('dim', 'take them all away:   '), 'thingwall demo --remove'])
   const progress = terminal.progress('acknowledged')
   const forMs = seconds.value === undefined ? undefined : seconds.value * 1000

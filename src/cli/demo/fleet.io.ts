@@ -4,6 +4,7 @@ import { type Result, ok } from '#base'
 import type { ApiEndpoint } from '../api.ts'
 import { type Problem, exit, stop } from '../exit.ts'
 import { codeOf } from '../hub-files.io.ts'
+import { type Behaviour, behave } from './behaviour.io.ts'
 import { reading } from './telemetry.ts'
 
 /** A device of the demo with what it needs to connect. The key lives in memory only. */
@@ -82,6 +83,8 @@ async function runDevice(sdk: Sdk, device: DemoDevice, index: number, everyMs: n
   await client.open()
   heard.opened()
   try {
+    const behaviour: Behaviour = { everyMs }
+    await behave(client, behaviour)
     const start = performance.now()
     // Spread over the period, as real devices are.
     await pause(((everyMs * index) / 7) % everyMs, ended)
@@ -93,7 +96,7 @@ async function runDevice(sdk: Sdk, device: DemoDevice, index: number, everyMs: n
       for (const [key, value] of Object.entries(properties)) message.properties.add(key, value)
       await client.sendEvent(message)
       heard.sent()
-      await pause(everyMs, ended)
+      await pause(behaviour.everyMs, ended)
     }
   } finally {
     heard.closed()
