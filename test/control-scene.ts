@@ -17,7 +17,8 @@ import { auditMigrations, openAudit } from '#audit'
 import { type DeviceId, Secret, instant, parseDeviceId, systemRandom } from '#base'
 import { openBus } from '#bus'
 import { type Connection, type ControlPorts, controlServerLimits, openControl } from '#control'
-import { factToJson, hubMigrations, openHub } from '#hub'
+import { egressMigrations, endpointKinds, openEgress } from '#egress'
+import { factToJson, hubMigrations, openHub, telemetryForm, twinEventBody } from '#hub'
 import { type JsonFact, encodeFact } from '#journal'
 import { pkiMigrations } from '#pki'
 import { FakeClock } from './fake-clock.ts'
@@ -65,7 +66,14 @@ export async function openControlScene(consoleDirectory?: string) {
   const random = systemRandom
   const { signal } = new AbortController()
   const { store } = scope.use(
-    await openTestStore([...auditMigrations, ...hubMigrations, ...pkiMigrations, ...policyMigrations, ...serviceMigrations]),
+    await openTestStore([
+      ...auditMigrations,
+      ...hubMigrations,
+      ...pkiMigrations,
+      ...policyMigrations,
+      ...serviceMigrations,
+      ...egressMigrations,
+    ]),
   )
   const audit = await openAudit({ store, clock }, signal)
   const operators = scope.use(openOperators({ clock, random, append: audit.append }))
@@ -136,6 +144,28 @@ export async function openControlScene(consoleDirectory?: string) {
     },
     instant(clock.now() + 90 * 86_400_000),
   )
+  const egress = scope.use(
+    await openEgress(
+      {
+        store,
+        journal,
+        clock,
+        random,
+        commit: audit.commit,
+        hubName: 'hub.example',
+        telemetryForm,
+        twinEvent: twinEventBody,
+        twin: async () => undefined,
+        secret: () => undefined,
+        mayReach: () => false,
+        directory: '/nowhere',
+        trouble,
+        isOwn: () => false,
+      },
+      endpointKinds,
+      signal,
+    ),
+  )
   policies.onChange(() => ({ ...noEffect, sessionsClosed: knobs.sessions.length }))
   const ports: ControlPorts = {
     clock,
@@ -158,6 +188,7 @@ export async function openControlScene(consoleDirectory?: string) {
     ],
     policies,
     services,
+    egress,
     async shrink(_grant, days, progress, stop) {
       const shrinking = openShrinking(policies.current, [])
       progress(0.5)

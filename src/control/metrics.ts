@@ -6,7 +6,9 @@ type Metric = { readonly name: string; readonly type: 'counter' | 'gauge'; reado
 
 /** The hub's state in the text format of Prometheus, version 0.0.4. Names carry their unit. */
 export function metricsText(ports: ControlPorts, config: ControlConfig): string {
-  return [...aboutHub(ports, config), ...aboutDoor(ports), ...aboutJournal(ports), ...aboutChecks(ports)].map(metricText).join('')
+  return [...aboutHub(ports, config), ...aboutDoor(ports), ...aboutJournal(ports), ...aboutRoutes(ports), ...aboutChecks(ports)]
+    .map(metricText)
+    .join('')
 }
 
 function aboutHub(ports: ControlPorts, config: ControlConfig): readonly Metric[] {
@@ -71,6 +73,55 @@ function aboutJournal({ journal }: ControlPorts): readonly Metric[] {
     counter('thingwall_journal_dropped_records_total', 'Records that retention dropped.', [{ value: state.droppedRecords }]),
     counter('thingwall_journal_damaged_total', 'Damaged places found.', [{ value: state.damageFound }]),
     gauge('thingwall_journal_flush_seconds', 'Time of one flush: encrypt, write, sync.', flush),
+  ]
+}
+
+function aboutRoutes({ egress }: ControlPorts): readonly Metric[] {
+  const states = egress.states()
+  type State = (typeof states)[number]['state']
+  const each = (value: (state: State) => number): readonly Line[] =>
+    states.map(({ name, kind, state }) => ({ labels: { endpoint: name, kind }, value: value(state) }))
+  return [
+    gauge(
+      'thingwall_endpoint_lag_records',
+      'Records that an endpoint is behind the end of the journal.',
+      each((state) => state.lagRecords),
+    ),
+    gauge(
+      'thingwall_endpoint_lag_seconds',
+      'Age of the oldest event that waits for an endpoint.',
+      each((state) => state.lagMs / 1_000),
+    ),
+    gauge(
+      'thingwall_endpoint_healthy',
+      '1 while an endpoint takes what it is given; 0 while it does not.',
+      each((state) => (state.failingSince === undefined ? 1 : 0)),
+    ),
+    counter(
+      'thingwall_endpoint_delivered_total',
+      'Events that an endpoint has taken.',
+      each((state) => state.counts.delivered),
+    ),
+    counter(
+      'thingwall_endpoint_failures_total',
+      'Attempts at an endpoint that failed.',
+      each((state) => state.counts.failures),
+    ),
+    counter(
+      'thingwall_endpoint_dead_letters_total',
+      'Events put aside because an endpoint did not take them.',
+      each((state) => state.counts.deadLettered),
+    ),
+    counter(
+      'thingwall_endpoint_lost_records_total',
+      'Records that retention dropped before an endpoint had them.',
+      each((state) => state.counts.lost),
+    ),
+    counter(
+      'thingwall_endpoint_too_large_total',
+      'Events dropped because enrichment made them too large.',
+      each((state) => state.counts.tooLarge),
+    ),
   ]
 }
 

@@ -2,6 +2,7 @@ import type { Operators, Policies, ServiceDirectory, ShrinkProposal } from '#acc
 import type { Audit } from '#audit'
 import type { Clock, DeviceId, Grant, Instant, Random, Result } from '#base'
 import type { Bus } from '#bus'
+import type { Egress } from '#egress'
 import type { Report } from '#guard'
 import type { Hub, Registry } from '#hub'
 import type { Fact, Journal, JsonFact, Offset } from '#journal'
@@ -97,6 +98,8 @@ export type ControlPorts = {
     ServiceDirectory,
     'policiesUntil' | 'services' | 'service' | 'policies' | 'add' | 'remove' | 'addPolicy' | 'removePolicy'
   >
+  /** Routes, endpoints and what could not be delivered. */
+  readonly egress: Omit<Egress, typeof Symbol.asyncDispose | 'builtIn'>
   /** Looks through `days` of the journal for rights that nobody used. `progress` is told the share that was read, from 0 to 1. */
   shrink(grant: Grant<'policy.read'>, days: number, progress: (share: number) => void, signal: AbortSignal): Promise<ShrinkReport>
   readonly checks: {

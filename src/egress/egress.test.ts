@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Taker, addTaker, egressScene, mayRead, mayWrite } from '../../test/egress-scene.ts'
+import { Taker, addTaker, egressScene, mayRead, mayWrite } from '../../test/routing-scene.ts'
 
 test('an event goes to every endpoint with a matching route, once, in order, and nowhere else [azure-wire 9.1]', async () => {
   const taker = new Taker()

@@ -29,6 +29,8 @@ export interface Egress extends AsyncDisposable {
   endpoints(grant: Grant<'route.read'>): Promise<readonly EndpointView[]>
   /** Refuses `egress/endpoint-not-found`. */
   endpoint(grant: Grant<'route.read'>, name: string): Promise<Result<EndpointView>>
+  /** For whoever has just made it: without the right to look at others. */
+  endpointOf(name: string): Promise<EndpointView | undefined>
   /** See `EndpointAdmin.add`. */
   addEndpoint(grant: Grant<'route.write'>, spec: EndpointSpec): Promise<Result<Endpoint>>
   /** Refuses `egress/endpoint-not-found`, and `egress/endpoint-in-use` while a route or an enrichment names it. */
@@ -95,6 +97,11 @@ export async function openEgress(
     state,
     deadLetters: letters.get(endpoint.name) ?? 0,
   })
+  const endpointOf = async (name: string): Promise<EndpointView | undefined> => {
+    const letters = await countLetters(store)
+    const found = endpoints.find(name)
+    return found && viewOf(found.endpoint, found.worker.state, letters)
+  }
   const lettersOf = (what: { readonly id: number } | { readonly endpoint: string }) =>
     'id' in what ? { where: 'id = ?', arg: what.id } : { where: 'endpoint = ?', arg: what.endpoint }
   const count = async (what: Parameters<Egress['replay']>[1]): Promise<number> => {
@@ -120,10 +127,10 @@ export async function openEgress(
       return endpoints.all.map(({ endpoint, worker }) => viewOf(endpoint, worker.state, letters))
     },
     async endpoint(_grant, name) {
-      const found = endpoints.find(name)
-      if (found === undefined) return refuse('egress/endpoint-not-found', 'There is no such endpoint.')
-      return ok(viewOf(found.endpoint, found.worker.state, await countLetters(store)))
+      const found = await endpointOf(name)
+      return found === undefined ? refuse('egress/endpoint-not-found', 'There is no such endpoint.') : ok(found)
     },
+    endpointOf,
     addEndpoint: (grant, spec) => admin.alone(() => endpoints.add(grant, spec)),
     removeEndpoint: (grant, name) =>
       admin.alone(async () => {

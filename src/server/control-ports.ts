@@ -18,7 +18,7 @@ export type ControlSurroundings = {
 
 /** Joins the operator door to the rooms. */
 export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurroundings): ControlPorts {
-  const { operators, audit, hub, pki, bus, journal, broker, gateway, policies, back } = rooms
+  const { operators, audit, hub, egress, pki, bus, journal, broker, gateway, policies, back } = rooms
   return {
     ...around,
     operators,
@@ -37,6 +37,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     isOwn: isOwnFact,
     policies,
     services: back.directory,
+    egress,
     shrink: (_grant, days, progress, signal) =>
       proposeShrink(policies.current, { journal, broker }, { days, now: around.clock.now() }, progress, signal),
     checks: { run: (grant, only) => guard.run(grant, only), last: () => guard.last() },

@@ -5,7 +5,9 @@ import { certificateRoutes } from './certificates.ts'
 import { checkRoutes } from './checks.ts'
 import { configurationRoutes } from './configurations.ts'
 import { decisionRoutes } from './decisions.ts'
+import { deadLetterRoutes } from './dead-letters.ts'
 import { deviceRoutes } from './devices.ts'
+import { egressRoutes } from './egress.ts'
 import { fileRoutes } from './files.ts'
 import { hubRoutes } from './hub.ts'
 import { jobRoutes } from './jobs.ts'
@@ -44,6 +46,8 @@ export function allRoutes(parts: Parts): readonly Route[] {
     policyRoutes,
     shrinkRoutes,
     serviceRoutes,
+    egressRoutes,
+    deadLetterRoutes,
     checkRoutes,
     auditRoutes,
   ]
