@@ -15,7 +15,8 @@ async function writeSchema() {
   if (!existsSync(contract)) throw new Error('docs/openapi.json is missing: write it with "node scripts/openapi.ts".')
   const require = createRequire(join(consoleFolder, 'package.json'))
   const { default: openapiTypescript, astToString } = require('openapi-typescript')
-  const types = astToString(await openapiTypescript(JSON.parse(readFileSync(contract, 'utf8'))))
+  // A schema that is any object says `unknown` of its members, not `never`.
+  const types = astToString(await openapiTypescript(JSON.parse(readFileSync(contract, 'utf8')), { emptyObjectsUnknown: true }))
   const text = `// Written by scripts/build-console.mjs from docs/openapi.json.\n${types}`
   if (!existsSync(schema) || readFileSync(schema, 'utf8') !== text) writeFileSync(schema, text)
 }

@@ -10,6 +10,7 @@ import './style/controls.css'
 import './style/shell.css'
 import './style/pages.css'
 import './style/policies.css'
+import './style/hub.css'
 
 const place = document.getElementById('root')
 if (place === null) throw new Error('bug: the page has no root')

@@ -70,10 +70,25 @@ const devices = createRoute({
   component: lazyRouteComponent(() => import('./pages/devices.tsx'), 'DevicesPage'),
 })
 
+const deviceTabs = ['twin', 'methods', 'messages', 'modules', 'files'] as const
+const moduleTabs = ['methods', 'messages'] as const
+
 const device = createRoute({
   getParentRoute: () => app,
   path: '/devices/$id',
+  validateSearch: (search: Record<string, unknown>): { tab?: string | undefined } => ({
+    tab: deviceTabs.find((each) => each === search['tab']),
+  }),
   component: lazyRouteComponent(() => import('./pages/device.tsx'), 'DevicePage'),
+})
+
+const module = createRoute({
+  getParentRoute: () => app,
+  path: '/devices/$id/modules/$module',
+  validateSearch: (search: Record<string, unknown>): { tab?: string | undefined } => ({
+    tab: moduleTabs.find((each) => each === search['tab']),
+  }),
+  component: lazyRouteComponent(() => import('./pages/module.tsx'), 'ModulePage'),
 })
 
 // Not under /devices: a device may be called "add".
@@ -154,7 +169,7 @@ const about = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    app.addChildren([live, devices, device, add, checks, policies, policy, editPolicy, explain, audit, about]),
+    app.addChildren([live, devices, device, module, add, checks, policies, policy, editPolicy, explain, audit, about]),
   ]),
   // Plain text in the address bar: `?search=pump`, not JSON.
   parseSearch: parseSearchWith((value) => value),

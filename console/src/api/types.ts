@@ -85,3 +85,61 @@ export type AuditRecord = Schemas['AuditRecord']
 export type AuditPage = Schemas['AuditPage']
 /** Who is signed in. */
 export type Me = Schemas['Me']
+/** A twin: tags, desired and reported properties. */
+export type Twin = Schemas['Twin']
+/** What is to change of a twin: null deletes. */
+export type TwinPatch = Schemas['TwinPatch']
+/** One change of a twin. */
+export type TwinChange = Schemas['TwinChange']
+/** Changes of a twin, newest first. */
+export type TwinHistory = Schemas['TwinHistory']
+/** A direct method to be called. */
+export type MethodCall = Schemas['MethodCall']
+/** What a device answered. */
+export type MethodAnswer = Schemas['MethodAnswer']
+/** A message to be. */
+export type MessageInput = Schemas['MessageInput']
+/** A message that waits. */
+export type QueuedMessage = Schemas['QueuedMessage']
+/** What waits for a device. */
+export type MessageQueue = Schemas['MessageQueue']
+/** A module of a device. */
+export type Module = Schemas['Module']
+/** The modules of a device. */
+export type Modules = Schemas['Modules']
+/** A module to be. */
+export type ModuleInput = Schemas['ModuleInput']
+/** A module just added. */
+export type AddedModule = Schemas['AddedModule']
+/** A file that a device has uploaded. */
+export type StoredFile = Schemas['StoredFile']
+/** A page of files. */
+export type FilePage = Schemas['FilePage']
+/** A page of a query's answer. */
+export type QueryPage = Schemas['QueryPage']
+/** Work over many devices. */
+export type Job = Schemas['Job']
+/** A state of a job. */
+export type JobStatus = Job['status']
+/** A job to be. */
+export type JobInput = Schemas['JobInput']
+/** A page of jobs. */
+export type JobPage = Schemas['JobPage']
+/** What a job did to one device. */
+export type DeviceJob = Schemas['DeviceJob']
+/** A state of one device in a job. */
+export type DeviceJobStatus = DeviceJob['status']
+/** A page of what a job did. */
+export type DeviceJobPage = Schemas['DeviceJobPage']
+/** A configuration with what its last evaluation counted. */
+export type Configuration = Schemas['Configuration']
+/** Every configuration. */
+export type Configurations = Schemas['Configurations']
+/** A configuration to be. */
+export type ConfigurationInput = Schemas['ConfigurationInput']
+/** What may be changed of one. */
+export type ConfigurationPatch = Schemas['ConfigurationPatch']
+/** What is wrong with queries that were tried, and whom they find. */
+export type ConfigurationTested = Schemas['ConfigurationTested']
+/** Whom a configuration is for. */
+export type ConfigurationTargetPage = Schemas['ConfigurationTargetPage']

@@ -1,4 +1,4 @@
-import type { Fact, Sample, ShrinkProposal } from './types.ts'
+import type { Fact, Job, Sample, ShrinkProposal } from './types.ts'
 
 const numbers = ['messagesIn', 'messagesOut', 'bytesIn', 'connections', 'denied', 'refused', 'pendingBytes', 'flushMs'] as const
 
@@ -19,4 +19,10 @@ export function isSample(value: unknown): value is Sample {
 /** Whether an event of a search for unused rights is its proposal. */
 export function isProposal(value: unknown): value is ShrinkProposal {
   return has(value, 'version', 'number') && has(value, 'records', 'number') && Array.isArray(Reflect.get(Object(value), 'documents'))
+}
+
+/** Whether an event of a job's stream is the job. */
+export function isJob(value: unknown): value is Job {
+  const progress: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'progress') : undefined
+  return has(value, 'id', 'string') && has(value, 'status', 'string') && has(progress, 'percent', 'number')
 }

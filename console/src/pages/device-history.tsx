@@ -1,7 +1,5 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
-import { useFacts } from '../api/facts.ts'
-import { fetchTimeline } from '../api/hub.ts'
+import { useHistory } from '../api/history.ts'
 import type { Fact } from '../api/types.ts'
 import { deniedDecision, summaryOf, toneOf } from '../lib/facts.ts'
 import { dateTime } from '../lib/format.ts'
@@ -11,19 +9,9 @@ import { DenialsPanel } from './device-denials.tsx'
 import { FactDetail } from './live-facts.tsx'
 import { TelemetryPanel } from './device-telemetry.tsx'
 
-const pageSize = 500
 const shownAtOnce = 60
-/** No `before`: from the end of the journal. */
-const newest: number | undefined = undefined
 
-/** Newest first, each offset once. */
-function merge(fresh: readonly Fact[], old: readonly Fact[]): readonly Fact[] {
-  const byOffset = new Map<number, Fact>()
-  for (const fact of [...fresh, ...old]) byOffset.set(fact.offset, fact)
-  return [...byOffset.values()].toSorted((a, b) => b.offset - a.offset)
-}
-
-function TimelineRow({ fact }: { readonly fact: Fact }) {
+function TimelineRow({ fact, device }: { readonly fact: Fact; readonly device: string }) {
   const [open, setOpen] = useState(false)
   const { button, answer } = useDenial(deniedDecision(fact), summaryOf(fact))
   return (
@@ -31,7 +19,10 @@ function TimelineRow({ fact }: { readonly fact: Fact }) {
       <div className="event-line">
         <time className="event-time">{dateTime(fact.time)}</time>
         <Badge tone={toneOf(fact.kind)}>{fact.kind}</Badge>
-        <span className="event-text">{summaryOf(fact)}</span>
+        <span className="event-text">
+          {fact.device === undefined || fact.device === device ? '' : `${fact.device.slice(device.length + 1)}: `}
+          {summaryOf(fact)}
+        </span>
         <span className="actions">
           {button}
           <button type="button" className="button button-small button-bare" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -45,31 +36,21 @@ function TimelineRow({ fact }: { readonly fact: Fact }) {
   )
 }
 
-/** What the device did and what was done to it, and its telemetry, from the journal and live. */
+/** What the device and its modules did and what was done to them, and its telemetry, from the journal and live. */
 export function DeviceHistory({ device }: { readonly device: string }) {
-  const stream = useFacts({ device, kind: '' }, false)
-  const query = useInfiniteQuery({
-    queryKey: ['timeline', device],
-    queryFn: ({ pageParam }) => fetchTimeline(device, pageParam, pageSize),
-    initialPageParam: newest,
-    getNextPageParam: (last) => (last.complete ? undefined : (last.next ?? undefined)),
-    staleTime: 30_000,
-  })
+  const { facts, isLoading, error, retry, older, isLookingBack } = useHistory(device)
   const [shown, setShown] = useState(shownAtOnce)
-  const pages = query.data?.pages
-  const facts = useMemo(() => merge(stream.facts, pages?.flatMap((page) => page.facts) ?? []), [stream.facts, pages])
-  const telemetry = useMemo(() => facts.filter((fact) => fact.kind === 'telemetry'), [facts])
+  const telemetry = useMemo(() => facts.filter((fact) => fact.kind === 'telemetry' && fact.device === device), [facts, device])
   const events = useMemo(() => facts.filter((fact) => fact.kind !== 'telemetry'), [facts])
   const latestDenial = events.find((fact) => fact.kind === 'denied')?.offset ?? -1
-  const older = query.hasNextPage ? () => void query.fetchNextPage() : undefined
 
-  if (query.error !== null && pages === undefined)
+  if (error !== null)
     return (
       <Panel title="Timeline">
-        <ProblemNote error={query.error} retry={() => void query.refetch()} />
+        <ProblemNote error={error} retry={retry} />
       </Panel>
     )
-  if (pages === undefined)
+  if (isLoading)
     return (
       <Panel title="Timeline">
         <Skeleton rows={8} label="Loading the history" />
@@ -87,7 +68,7 @@ export function DeviceHistory({ device }: { readonly device: string }) {
         ) : (
           <ol className="events">
             {events.slice(0, shown).map((fact) => (
-              <TimelineRow key={fact.offset} fact={fact} />
+              <TimelineRow key={fact.offset} fact={fact} device={device} />
             ))}
           </ol>
         )}
@@ -99,8 +80,8 @@ export function DeviceHistory({ device }: { readonly device: string }) {
           ) : older === undefined ? (
             <span className="quiet">This is the beginning of what the journal keeps.</span>
           ) : (
-            <button type="button" className="button" disabled={query.isFetchingNextPage} onClick={older}>
-              {query.isFetchingNextPage ? 'Looking…' : 'Look further back'}
+            <button type="button" className="button" disabled={isLookingBack} onClick={older}>
+              {isLookingBack ? 'Looking…' : 'Look further back'}
             </button>
           )}
         </div>

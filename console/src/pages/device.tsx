@@ -1,15 +1,21 @@
 import { useQuery } from '@tanstack/react-query'
-import { Link, useParams } from '@tanstack/react-router'
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { fetchDevice } from '../api/hub.ts'
-import type { Connection, Device } from '../api/types.ts'
+import type { Connection, Device, DeviceDetail } from '../api/types.ts'
 import { bytes, count, dateTime, fingerprint } from '../lib/format.ts'
 import { Badge, Dot, Empty, Facts, PageHead, Panel, ProblemNote, Skeleton } from '../ui/parts.tsx'
+import { Tabs } from '../ui/tabs.tsx'
 import { Ago } from '../ui/time.tsx'
 import { ConnectHelp } from './connect.tsx'
 import { DeviceActions } from './device-actions.tsx'
 import { CertificatePanel } from './device-certificates.tsx'
 import { DeviceHistory } from './device-history.tsx'
+import { FilesView } from './files.tsx'
+import { MessagesView } from './messages.tsx'
+import { MethodsView } from './methods.tsx'
+import { ModulesView } from './modules.tsx'
+import { TwinView } from './twin.tsx'
 
 const refreshMs = 3000
 
@@ -45,40 +51,12 @@ function ConnectionPanel({ connections }: { readonly connections: readonly Conne
   )
 }
 
-/** One device: what it is, its certificate, what it may be told to do, and its history. */
-export function DevicePage() {
-  const { id } = useParams({ from: '/app/devices/$id' })
-  const [receipt, setReceipt] = useState<string | null>(null)
-  const query = useQuery({ queryKey: ['device', id], queryFn: () => fetchDevice(id), refetchInterval: refreshMs })
-  const detail = query.data
-  if (detail === undefined)
-    return (
-      <div className="page">
-        <PageHead title={id} lead={<Link to="/devices">Devices</Link>} />
-        {receipt === null ? null : <Receipt text={receipt} />}
-        {query.error === null ? (
-          <Skeleton rows={10} label="Loading the device" />
-        ) : (
-          <ProblemNote error={query.error} retry={() => void query.refetch()} />
-        )}
-      </div>
-    )
+/** What a device is and does, at a glance. */
+function Overview({ detail }: { readonly detail: DeviceDetail }) {
   const { device } = detail
   const { authentication } = device
   return (
-    <div className="page">
-      <PageHead
-        title={id}
-        lead={
-          <>
-            <Link to="/devices">Devices</Link> · <Dot on={detail.connected}>{detail.connected ? 'connected' : 'not connected'}</Dot> ·{' '}
-            {device.status === 'enabled' ? 'enabled' : <Badge tone="warn">disabled</Badge>}
-          </>
-        }
-      >
-        <DeviceActions device={device} told={setReceipt} />
-      </PageHead>
-      {receipt === null ? null : <Receipt text={receipt} />}
+    <>
       <div className="columns">
         <CertificatePanel detail={detail} />
         <ConnectionPanel connections={detail.connections} />
@@ -114,15 +92,68 @@ export function DevicePage() {
           />
         </Panel>
       </div>
-      <DeviceHistory device={id} />
+      <DeviceHistory device={device.id} />
       <Panel title="Connect">
         <details className="more">
           <summary>Host, ports and programs</summary>
           <div className="form">
-            <ConnectHelp device={id} connection={detail.connection} />
+            <ConnectHelp device={device.id} connection={detail.connection} />
           </div>
         </details>
       </Panel>
+    </>
+  )
+}
+
+/** One device: what it is, its certificate, what it may be told to do, its twin, its messages and its history. */
+export function DevicePage() {
+  const { id } = useParams({ from: '/app/devices/$id' })
+  const { tab } = useSearch({ from: '/app/devices/$id' })
+  const navigate = useNavigate({ from: '/devices/$id' })
+  const [receipt, setReceipt] = useState<string | null>(null)
+  const query = useQuery({ queryKey: ['device', id], queryFn: () => fetchDevice(id), refetchInterval: refreshMs })
+  const detail = query.data
+  if (detail === undefined)
+    return (
+      <div className="page">
+        <PageHead title={id} lead={<Link to="/devices">Devices</Link>} />
+        {receipt === null ? null : <Receipt text={receipt} />}
+        {query.error === null ? (
+          <Skeleton rows={10} label="Loading the device" />
+        ) : (
+          <ProblemNote error={query.error} retry={() => void query.refetch()} />
+        )}
+      </div>
+    )
+  const { device } = detail
+  const who = { device: id, module: undefined }
+  return (
+    <div className="page">
+      <PageHead
+        title={id}
+        lead={
+          <>
+            <Link to="/devices">Devices</Link> · <Dot on={detail.connected}>{detail.connected ? 'connected' : 'not connected'}</Dot> ·{' '}
+            {device.status === 'enabled' ? 'enabled' : <Badge tone="warn">disabled</Badge>}
+          </>
+        }
+      >
+        <DeviceActions device={device} told={setReceipt} />
+      </PageHead>
+      {receipt === null ? null : <Receipt text={receipt} />}
+      <Tabs
+        label={`Parts of ${id}`}
+        at={tab ?? 'overview'}
+        goTo={(chosen) => void navigate({ search: chosen === 'overview' ? {} : { tab: chosen }, replace: true })}
+        tabs={[
+          { id: 'overview', label: 'Overview', body: <Overview detail={detail} /> },
+          { id: 'twin', label: 'Twin', body: <TwinView who={who} /> },
+          { id: 'methods', label: 'Methods', body: <MethodsView who={who} /> },
+          { id: 'messages', label: 'Messages', body: <MessagesView who={who} /> },
+          { id: 'modules', label: 'Modules', body: <ModulesView device={id} /> },
+          { id: 'files', label: 'Files', body: <FilesView device={id} /> },
+        ]}
+      />
     </div>
   )
 }

@@ -6,6 +6,7 @@ import { bodyText, deniedDecision, isDeviceId, ownFields, pairsOf, pretty, summa
 import { clockTime, count, dateTime } from '../lib/format.ts'
 import { CodeBlock } from '../ui/copy.tsx'
 import { Badge, Empty, Facts, Panel } from '../ui/parts.tsx'
+import { WhoLink } from './who-link.tsx'
 
 /** The kinds one may want alone. */
 const kinds = [
@@ -63,13 +64,7 @@ export function FactDetail({ fact, close }: { readonly fact: Fact; readonly clos
             : [
                 [
                   'Device',
-                  isDeviceId(fact.device) ? (
-                    <Link key="device" to="/devices/$id" params={{ id: fact.device }}>
-                      {fact.device}
-                    </Link>
-                  ) : (
-                    <code key="device">{fact.device}</code>
-                  ),
+                  isDeviceId(fact.device) ? <WhoLink key="device" name={fact.device} /> : <code key="device">{fact.device}</code>,
                 ] as const,
               ]),
           ...(typeof topic === 'string' ? [['Topic', <code key="topic">{topic}</code>] as const] : []),

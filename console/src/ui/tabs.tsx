@@ -3,9 +3,24 @@ import { type KeyboardEvent, type ReactNode, useId, useState } from 'react'
 /** One tab: what it is called and what it shows. */
 export type Tab = { readonly id: string; readonly label: string; readonly body: ReactNode }
 
-/** Tabs as WAI-ARIA describes them: arrows move, Home and End jump, one stop for the Tab key. */
-export function Tabs({ label, tabs }: { readonly label: string; readonly tabs: readonly Tab[] }) {
-  const [chosen, setChosen] = useState(tabs[0]?.id)
+/**
+ * Tabs as WAI-ARIA describes them: arrows move, Home and End jump, one stop for the Tab key. With `at` and `goTo` somebody else, the address say,
+ * remembers which one is shown.
+ */
+export function Tabs({
+  label,
+  tabs,
+  at: told,
+  goTo,
+}: {
+  readonly label: string
+  readonly tabs: readonly Tab[]
+  readonly at?: string
+  readonly goTo?: (id: string) => void
+}) {
+  const [own, setOwn] = useState(tabs[0]?.id)
+  const chosen = goTo === undefined ? own : (told ?? tabs[0]?.id)
+  const setChosen = goTo ?? setOwn
   const base = useId()
   const move = (event: KeyboardEvent<HTMLDivElement>): void => {
     const at = tabs.findIndex((tab) => tab.id === chosen)
