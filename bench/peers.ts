@@ -96,11 +96,14 @@ const benchPolicy = {
 
 /**
  * Our hub as a user starts it, on a fresh data directory and with its default limits; the first start also registers the clients, writes
- * their certificates and lets them use `bench/`.
+ * their certificates and lets them use `bench/`. `other` is how this hub differs from that.
  */
-export async function startHub(place: Place): Promise<Peer> {
+export async function startHub(
+  place: Place,
+  other: { readonly consolePort?: number; readonly arguments?: readonly string[] } = {},
+): Promise<Peer> {
   const data = join(place.directory, 'hub')
-  const [mqtt, https, console] = [await freePort(), await freePort(), await freePort()]
+  const [mqtt, https, console] = [await freePort(), await freePort(), other.consolePort ?? (await freePort())]
   const node = process.execPath
   const cli = join(root, 'src/cli/main.ts')
   const args = [
@@ -113,11 +116,8 @@ export async function startHub(place: Place): Promise<Peer> {
     '--key-file',
     join(place.directory, 'hub.key'),
   ]
-  const child = pinned(
-    node,
-    [...args, '--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--amqp-port', '0', '--console-port', `${console}`],
-    join(place.directory, 'hub.log'),
-  )
+  const listening = ['--mqtt-port', `${mqtt}`, '--https-port', `${https}`, '--amqp-port', '0', '--console-port', `${console}`]
+  const child = pinned(node, [...args, ...listening, ...(other.arguments ?? [])], join(place.directory, 'hub.log'))
   const version: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const peer = await running('thingwall', version.version, 'on disk before the ack', mqtt, child)
   if (!existsSync(join(place.certs, 'root.pem'))) {
