@@ -70,7 +70,7 @@ const fixes: ReadonlyMap<string, string> = new Map([
   ['hub/device-gone', 'run the command again when the device is back.'],
   ['hub/method-timeout', 'give the device more time with --timeout; whether it did what was asked is not known.'],
   ['hub/queue-full', 'look at what waits with "thingwall message ls NAME", or drop it with "thingwall message purge NAME".'],
-  ['hub/query-malformed', 'docs/device-management.md says what a query may hold.'],
+  ['hub/query-malformed', 'docs/queries-and-jobs.md says what a query may hold.'],
   ['hub/job-not-found', 'list the jobs with "thingwall job ls".'],
   ['hub/job-ended', 'look at it with "thingwall job show ID".'],
   ['hub/configuration-not-found', 'list them with "thingwall configuration ls".'],
