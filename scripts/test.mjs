@@ -22,6 +22,7 @@ const wanted = [
   ['python3-paho-mqtt', '/usr/lib/python3/dist-packages/paho/mqtt/client.py'],
   ['openssl', 'openssl'],
   ['chromium', 'chromium'],
+  ['postgresql', '/usr/lib/postgresql'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
 ]
