@@ -38,11 +38,8 @@ export const query: Run = async (context, given) => {
   if (isSet(given, '--json')) await context.terminal.printJson(items, 2)
   else {
     const { columns, rows } = tableOf(items, itemType)
-    await printTable(
-      context.terminal,
-      columns.map((name) => name.toUpperCase()),
-      rows,
-    )
+    const names = columns.map((name) => name.toUpperCase())
+    if (names.length > 0) await printTable(context.terminal, names, rows)
   }
   if (context.terminal.isPerson) context.terminal.say(styled('dim', `${items.length} row${items.length === 1 ? '' : 's'}`))
   return done
