@@ -44,6 +44,8 @@ export type Bearer = {
   readonly id: string
   readonly service: string | undefined
   readonly roles: readonly Role[]
+  /** The token is for Event Hubs alone: any event hub may have seen it, so it reads telemetry here, if a role allows that, and does nothing else. */
+  readonly readsOnly: boolean
   readonly expiresAt: Instant
 }
 
@@ -73,14 +75,16 @@ async function byService(
   if (held === undefined) return refuseService(`no service ${name.slice(0, 64)} is registered, or not any more`)
   const { service, key } = held
   const signer = { key, algorithm: service.algorithm }
-  const verified = await verifyRead(token, { issuer, audiences: audiencesFor(kind, ports.names) }, signer, now)
+  const audiences = audiencesFor(kind, ports.names)
+  const verified = await verifyRead(token, { issuer, audiences }, signer, now)
   if (!verified.ok) return refuseService(`${name}: ${verified.error.detail ?? verified.error.code}`)
   const { sub, exp, iat } = verified.value
   if (sub !== issuer) return refuseService(`${name}: sub is not ${issuer}`)
   if (typeof exp !== 'number' || typeof iat !== 'number' || exp - iat > ownTokenSeconds)
     return refuseService(`${name}: the token is for more than an hour, or does not say when it was made`)
   const expiresAt = instant(Math.min(instantOf(exp), service.expiresAt))
-  return ok({ id: name, service: name, roles: service.roles, expiresAt })
+  const readsOnly = !isForHub(verified.value.aud, audiences)
+  return ok({ id: name, service: name, roles: service.roles, readsOnly, expiresAt })
 }
 
 async function byIssuer(
@@ -101,13 +105,20 @@ async function byIssuer(
     return refuseService('sub or exp is not as it should be')
   const roles = rolesIn(verified.value, known.rolesClaim)
   if (roles.length === 0) return refuseService(`${sub} has no role of this hub`)
-  return ok({ id: `${sub}@${known.issuer}`, service: undefined, roles, expiresAt: instantOf(exp) })
+  const readsOnly = !isForHub(verified.value.aud, audiences)
+  return ok({ id: `${sub}@${known.issuer}`, service: undefined, roles, readsOnly, expiresAt: instantOf(exp) })
 }
 
 /** What `aud` may be. An Event Hubs token reads telemetry and opens nothing else. */
 function audiencesFor(kind: ServiceRequest['kind'], names: readonly string[]): readonly string[] {
   const bases = [hubAudience, ...names.map((name) => `https://${name}`), ...(kind === 'event-hubs' ? [eventHubsAudience] : [])]
   return bases.flatMap((base) => [base, `${base}/`])
+}
+
+/** Whether a verified `aud` names, of the audiences that it may, one that is not Event Hubs. */
+function isForHub(aud: JWTPayload['aud'], audiences: readonly string[]): boolean {
+  const held = typeof aud === 'string' ? [aud] : (aud ?? [])
+  return held.some((one) => audiences.includes(one) && one !== eventHubsAudience && one !== `${eventHubsAudience}/`)
 }
 
 function rolesIn(payload: JWTPayload, rolesClaim: string | undefined): readonly Role[] {

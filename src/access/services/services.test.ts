@@ -43,6 +43,20 @@ test('audiences: the scope of IoT Hub with and without a slash, or a name of thi
   assert.equal(await said('https://eventhubs.azure.net', 'cbs'), false)
 })
 
+test('a token for Event Hubs alone, which any event hub may have seen, reads telemetry and does nothing else, whatever its roles', async () => {
+  await using at = await scene()
+  const service = await registerService(at.directory, 'backend', ['IoT Hub Data Contributor'], start)
+  const rightsFor = async (audience: string | readonly string[]) =>
+    await at.ask(await bearerToken(service, { now: start, audience }), 'event-hubs')
+  assert.equal(await rightsFor('https://eventhubs.azure.net/'), 'service backend bearer: telemetry.read')
+  assert.equal(await rightsFor('https://eventhubs.azure.net'), 'service backend bearer: telemetry.read')
+  assert.equal(await rightsFor('https://hub.example'), `service backend bearer: ${contributor}`)
+  assert.equal(await rightsFor(['https://eventhubs.azure.net', 'https://iothubs.azure.net']), `service backend bearer: ${contributor}`)
+  const twins = await registerService(at.directory, 'twins', ['IoT Hub Twin Contributor'], start)
+  const token = await bearerToken(twins, { now: start, audience: 'https://eventhubs.azure.net' })
+  assert.equal(await at.ask(token, 'event-hubs'), 'service twins bearer: ', 'a right that it does not have it does not get')
+})
+
 test('a service that has ended opens nothing, nor does a token outlive it', async () => {
   await using at = await scene()
   const service = makeService('short')

@@ -113,8 +113,10 @@ function callerOfPolicy({ policy, permissions, scope, expiresAt }: SignedByPolic
   return { caller: mintCaller(actor, actionsOfPermissions(permissions)), expiresAt, scope }
 }
 
-function callerOfBearer({ id, roles, expiresAt }: Bearer, host: string): ServiceCaller {
-  return { caller: mintCaller({ kind: 'service', id, via: 'bearer' }, actionsOfRoles(roles)), expiresAt, scope: host }
+function callerOfBearer({ id, roles, readsOnly, expiresAt }: Bearer, host: string): ServiceCaller {
+  const held = actionsOfRoles(roles)
+  const rights = readsOnly ? new Set([...held].filter((action) => action === 'telemetry.read')) : held
+  return { caller: mintCaller({ kind: 'service', id, via: 'bearer' }, rights), expiresAt, scope: host }
 }
 
 /** Bearer tokens that were verified a moment ago, by their digest: a copy of this table opens nothing. */
