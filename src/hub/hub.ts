@@ -18,6 +18,8 @@ import type { Queries } from './query.ts'
 import { openQueries } from './query-run.ts'
 import { type Registry, openRegistry } from './registry.ts'
 import type { RegistryPorts } from './registry-state.ts'
+import type { Transfer } from './transfer.ts'
+import { openTransfer } from './transfers.ts'
 import type { Twins } from './twin.ts'
 import { openTwins } from './twins.ts'
 
@@ -47,6 +49,7 @@ export type Hub = AsyncDisposable & {
   readonly queries: Queries
   readonly jobs: Jobs
   readonly configurations: Configurations
+  readonly transfer: Transfer
 }
 
 /** Opens the hub on its rows (its tables come from `hubMigrations`). Its parts are opened in order, and closed in reverse. Throws the store's Faults. */
@@ -103,11 +106,15 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
   const isEdge = (device: DeviceId) => devices.find(device)?.capabilities.iotEdge === true
   const configurations = scope.use(await openConfigurations({ ...ports, tell, trouble, queries, twins, isEdge }, signal))
   grew = () => configurations.registryGrew()
+  const bulk = openBulk({ devices, modules, twins })
+  const { sharedKeys } = ports
+  const transfer =
+    sharedKeys === undefined ? undefined : await openTransfer({ ...ports, sharedKeys, devices, modules, twins, configurations, bulk })
   const opened = scope.move()
   return {
     devices,
     modules,
-    bulk: openBulk({ devices, modules, twins }),
+    bulk,
     presence,
     twins,
     methods,
@@ -120,6 +127,9 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
       return jobs ?? notOpened('jobs')
     },
     configurations,
+    get transfer() {
+      return transfer ?? notOpened('transfer')
+    },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

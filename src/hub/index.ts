@@ -98,6 +98,17 @@ export type { ModuleRegistry, UpdatedModule } from './module-registry.ts'
 export type { AttachedMethodLink, MethodAnswer, MethodCall, MethodLink, Methods } from './method.ts'
 export type { Presence, PresenceOf } from './presence.ts'
 export type { Queries, QueryPage, QueryRequest } from './query.ts'
+export {
+  type ExportLine,
+  type Import,
+  type ImportEntry,
+  type ImportReadGrants,
+  type ImportSource,
+  type ImportWriteGrants,
+  type Transfer,
+  importSources,
+} from './transfer.ts'
+export { maxLineBytes } from './transfer-line.ts'
 export type {
   DesiredChange,
   Twin,

@@ -3,6 +3,7 @@ import { hubConfigurationMigrations } from './configuration-migrations.ts'
 import { hubJobMigrations } from './job-rows.ts'
 import { hubFileMigrations } from './file-rows.ts'
 import { hubQueueMigrations } from './queue-rows.ts'
+import { hubTransferMigrations } from './transfer-rows.ts'
 import { hubTwinMigrations } from './twin-migrations.ts'
 
 /** The tables of the device registry and of twins. */
@@ -95,4 +96,5 @@ export const hubMigrations: readonly Migration[] = [
   ...hubFileMigrations,
   ...hubJobMigrations,
   ...hubConfigurationMigrations,
+  ...hubTransferMigrations,
 ]
