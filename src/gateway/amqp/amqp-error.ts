@@ -38,6 +38,7 @@ const own: ReadonlyMap<string, string> = new Map([
   ['gateway/busy', 'com.microsoft:server-busy'],
   ['gateway/message-too-large', 'amqp:link:message-size-exceeded'],
   ['gateway/telemetry-denied', 'amqp:unauthorized-access'],
+  ['gateway/operation-denied', 'amqp:unauthorized-access'],
   ['access/denied', 'amqp:unauthorized-access'],
 ])
 

@@ -162,6 +162,31 @@ test('the policy of now is asked with every request', async () => {
   assert.equal(telemetry().length, 0)
 })
 
+test('messages are for who may subscribe to them by MQTT, and so is what becomes of them; a refusal is recorded', async () => {
+  const { ask, applyPolicy, facts, hub, telemetry } = scene()
+  hub.enqueue(pump, { body: 'one' })
+  const lock = (await ask('GET', '/devices/pump-1/messages/devicebound')).headers?.['etag']?.slice(1, -1) ?? ''
+  hub.enqueue(pump, { body: 'two' })
+  applyPolicy(() => ({ ...allowing(['devices/pump-1/messages/events/'], ['devices/pump-1/messages/other/#']), connect: () => 'rule' }))
+  for (const [method, target] of [
+    ['GET', '/devices/pump-1/messages/devicebound'],
+    ['DELETE', `/devices/pump-1/messages/devicebound/${encodeURIComponent(lock)}`],
+    ['DELETE', `/devices/pump-1/messages/devicebound/${encodeURIComponent(lock)}?reject&${version}`],
+    ['POST', `/devices/pump-1/messages/devicebound/${encodeURIComponent(lock)}/abandon`],
+  ] as const) {
+    const reply = await ask(method, target)
+    assert.deepEqual([reply.status, nameOf(reply)], [401, 'IotHubUnauthorizedAccess'], `${method} ${target}`)
+  }
+  assert.deepEqual(
+    hub.log.filter((line) => /complete|reject|abandon/.test(line)),
+    [],
+  )
+  const denied = facts().find((fact) => fact.kind === 'denied')
+  assert.deepEqual(denied?.kind === 'denied' && [denied.action, denied.topic], ['subscribe', 'devices/pump-1/messages/devicebound/#'])
+  assert.equal((await ask('POST', '/devices/pump-1/messages/events')).status, 204)
+  assert.equal(telemetry().length, 1)
+})
+
 for (const [what, method, target, headers, status, name] of [
   ['no api-version', 'POST', '/devices/pump-1/messages/events?x=1', {}, 400, 'InvalidProtocolVersion'],
   ['an api-version that is none', 'POST', '/devices/pump-1/messages/events?api-version=latest', {}, 400, 'InvalidProtocolVersion'],

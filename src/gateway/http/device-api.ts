@@ -1,8 +1,8 @@
 import type { Principal } from '#access'
-import { type Refusal, type Result, never, ok, refuse, uuid } from '#base'
-import { azureErrorReply } from '#wire/azure'
+import { type Refusal, type Result, identityParts, never, ok, refuse, uuid } from '#base'
+import { azureErrorReply, messageTopicPrefix } from '#wire/azure'
 import type { Desk } from '../desk.ts'
-import { tellRefused } from '../records.ts'
+import { tellDenied, tellRefused } from '../records.ts'
 import { type DeviceRequest, parseDeviceRequest } from './device-path.ts'
 import { beginUpload, endUpload } from './file-requests.ts'
 import { type HttpCall, type HttpReply, headerOf } from './http-call.ts'
@@ -54,6 +54,8 @@ export class DeviceApi {
     if (!proven.ok) return proven
     if (!this.#rates.take(request.identity, clock.monotonic())) return refuse('gateway/too-many-requests', 'This identity asks too often.')
     hub.presence.active(request.identity)
+    if ((action.kind === 'receive' || action.kind === 'settle') && !this.#mayHaveMessages(proven.value, requestId))
+      return refuse('gateway/operation-denied', 'The policy does not allow this identity to do this.')
     return this.#perform(request, proven.value, call, requestId)
   }
 
@@ -81,6 +83,15 @@ export class DeviceApi {
     const waitMs = peer.denied()
     if (waitMs > 0) await new Promise<void>((resolve) => void ports.clock.after(waitMs, resolve))
     return hidden(refused)
+  }
+
+  /** Messages are for who may subscribe to them by MQTT. A refusal is recorded. */
+  #mayHaveMessages({ device: identity, subject }: Principal, requestId: string): boolean {
+    const { device, module } = identityParts(identity)
+    const filter = `${messageTopicPrefix(device, module)}#`
+    if (this.#desk.ports.policyOf(subject).subscribe(filter) !== undefined) return true
+    tellDenied(this.#desk, { subject, connection: requestId }, 'subscribe', filter)
+    return false
   }
 
   #perform({ identity, action }: DeviceRequest, principal: Principal, call: HttpCall, requestId: string): Promise<Result<HttpReply>> {

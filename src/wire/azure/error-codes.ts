@@ -161,6 +161,7 @@ const names: Readonly<Record<string, ReadonlyMap<string, AzureErrorName>>> = {
     ['failed', 'ServerError'],
     ['message-too-large', 'MessageTooLarge'],
     ['method-not-allowed', 'GenericMethodNotAllowed'],
+    ['operation-denied', 'IotHubUnauthorizedAccess'],
     ['telemetry-denied', 'IotHubUnauthorizedAccess'],
     ['too-many-requests', 'ThrottlingException'],
     ['unauthorized', 'IotHubUnauthorized'],
