@@ -47,7 +47,7 @@ export function topicOf(template: string, endpoint: string, { device, module, so
   ])
   return template.replaceAll(/\{([a-z]+)\}/g, (whole, name: string) => {
     const value = values.get(name)
-    return value === undefined ? whole : value.replaceAll(/[%/#+\u0000-\u001f]/g, (character) => encodeURIComponent(character))
+    return value === undefined ? whole : value.replaceAll(/[^A-Za-z0-9._~!$&'()*,;=:@-]/gu, (character) => encodeURIComponent(character))
   })
 }
 
