@@ -1,11 +1,12 @@
-import type { Principal } from '#access'
+import type { BoundPolicy, Principal } from '#access'
 import { type DeviceId, type Instant, uuid } from '#base'
 import type { AmqpError } from '#wire/amqp'
+import { operationFilters } from '#wire/azure'
 import type { Desk } from '../desk.ts'
 import { type EndReason, endSentence, isBanned } from '../end-reason.ts'
 import type { Member } from '../member.ts'
 import type { LiveConnection } from '../ports.ts'
-import { tellConnected, tellDisconnected } from '../records.ts'
+import { tellConnected, tellDenied, tellDisconnected } from '../records.ts'
 import type { AmqpTransport } from './connection.ts'
 import { onClosed, topicFor } from './device-links.ts'
 import { DeviceMethods } from './device-methods.ts'
@@ -115,6 +116,16 @@ export class DeviceMember implements Member {
     this.#desk.counters.messagesOut++
   }
 
+  /** Whether the policy of now allows what a topic of MQTT stands for. A refusal is recorded. */
+  mayPublish(topic: string): boolean {
+    return this.#policy().publish(topic) !== undefined || this.#denied('publish', topic)
+  }
+
+  /** The same for what a filter of MQTT stands for. */
+  maySubscribe(filter: string): boolean {
+    return this.#policy().subscribe(filter) !== undefined || this.#denied('subscribe', filter)
+  }
+
   end(reason: EndReason): void {
     if (!this.#isOpen) return
     const error = errorFor(reason)
@@ -135,10 +146,11 @@ export class DeviceMember implements Member {
   }
 
   judgeAgain(): boolean {
-    const policy = this.#desk.ports.policyOf(this.principal.subject)
-    const lost = [...this.#links.values()].some(
-      (purpose) => !mayAttach(purpose, this.identity, (filter) => policy.subscribe(filter) !== undefined),
-    )
+    const policy = this.#policy()
+    const maySubscribe = (filter: string) => policy.subscribe(filter) !== undefined
+    const lost =
+      [...this.#links.values()].some((purpose) => !mayAttach(purpose, this.identity, maySubscribe)) ||
+      (this.twin.listens && !maySubscribe(operationFilters.desired))
     if (policy.connect() !== undefined && !lost) return true
     this.end('policy-changed')
     return false
@@ -180,6 +192,15 @@ export class DeviceMember implements Member {
       outBytes: this.#outBytes,
       subscriptions: [...new Set(this.#links.values())],
     }
+  }
+
+  #policy(): BoundPolicy {
+    return this.#desk.ports.policyOf(this.principal.subject)
+  }
+
+  #denied(action: 'publish' | 'subscribe', topic: string): false {
+    tellDenied(this.#desk, { subject: this.principal.subject, connection: this.id }, action, topic)
+    return false
   }
 
   #leave(reason: EndReason): void {

@@ -1,4 +1,4 @@
-import { uuid } from '#base'
+import { type Refusal, uuid } from '#base'
 import type { AttachedMethodLink } from '#hub'
 import { type Value, decodeMessage, encodeMessage, string, wholeOf } from '#wire/amqp'
 import type { Desk } from '../desk.ts'
@@ -13,6 +13,8 @@ import { idText, uuidBytes } from './texts.ts'
 
 // More than the hub lets wait for one device; beyond it the oldest answer is forgotten.
 const maxCalls = 64
+
+const denied: Refusal = { code: 'gateway/operation-denied', message: 'The policy does not allow this identity to do this.' }
 
 /** The two links of direct methods of one device, whichever comes first: calls go out on the one, answers come on the other (azure-wire 4.4). */
 export class DeviceMethods {
@@ -62,6 +64,8 @@ export class DeviceMethods {
       const rid = id === undefined ? undefined : this.#calls.get(id)
       const status = wholeOf(message.value.application.get('IoThub-status'))
       if (id !== undefined && rid !== undefined && status !== undefined) {
+        if (!this.#member.mayPublish(`$iothub/methods/res/${status}/?$rid=${rid}`))
+          return delivery.settle({ kind: 'rejected', error: amqpError(denied) })
         this.#calls.delete(id)
         this.#attached?.answer(rid, status, bodyOf(message.value))
       }

@@ -1,6 +1,7 @@
 import type { Refusal } from '#base'
 import { type DesiredChange, type TwinObject, desiredChangeJson, deviceTwinJson } from '#hub'
 import { type AmqpMessage, type Value, decodeMessage, encodeMessage, long, number, string, textOf, wholeOf } from '#wire/amqp'
+import { operationFilters } from '#wire/azure'
 import { parseJson } from '#wire/json'
 import type { Desk } from '../desk.ts'
 import type { DesiredListener } from '../operations/desired-listeners.ts'
@@ -15,6 +16,9 @@ import type { SenderLink } from './sender-link.ts'
 
 const reported = '/properties/reported'
 const desired = '/notifications/twin/properties/desired'
+/** What a policy is asked about for each request: the topic that it has by MQTT, where it names itself by `$rid`. */
+const twinTopics = { get: '$iothub/twin/GET/?$rid=', reported: '$iothub/twin/PATCH/properties/reported/?$rid=' } as const
+const denied: Refusal = { code: 'gateway/operation-denied', message: 'The policy does not allow this identity to do this.' }
 // Answers that wait for the other half of the pair, or for its credit.
 const maxWaiting = 32
 
@@ -25,6 +29,7 @@ export class DeviceTwin implements DesiredListener {
   readonly #member: DeviceMember
   readonly #waiting: Buffer[] = []
   #out: SenderLink | undefined
+  #isListening = false
   /** The version of desired properties that the device has seen last. */
   #seen: number | undefined
 
@@ -58,6 +63,11 @@ export class DeviceTwin implements DesiredListener {
     link.accept()
   }
 
+  /** Whether the device has asked to be told of desired properties. */
+  get listens(): boolean {
+    return this.#isListening
+  }
+
   /** Desired properties have changed. */
   desiredChanged(change: DesiredChange): void {
     if (this.#seen !== undefined && change.version <= this.#seen) return
@@ -85,13 +95,16 @@ export class DeviceTwin implements DesiredListener {
     const operation = textOf(message.annotations.get('operation'))?.toUpperCase()
     const resource = textOf(message.annotations.get('resource')) ?? ''
     if (operation === 'GET' && resource === '') {
+      if (!this.#member.mayPublish(twinTopics.get)) return this.#refused(denied)
       const twin = await this.#hub.twins.get(this.#member.identity)
       if (twin === undefined) return this.#refused({ code: 'hub/device-not-found', message: 'There is no such device.' })
       this.#seen = twin.desired.version
       return { status: 200, body: JSON.stringify(deviceTwinJson(twin)) }
     }
-    if (operation === 'PATCH' && resource.toLowerCase() === reported) return this.#patch(message)
+    if (operation === 'PATCH' && resource.toLowerCase() === reported)
+      return this.#member.mayPublish(twinTopics.reported) ? this.#patch(message) : this.#refused(denied)
     if (resource.toLowerCase() === desired && (operation === 'PUT' || operation === 'DELETE')) {
+      if (operation === 'PUT' && !this.#member.maySubscribe(operationFilters.desired)) return this.#refused(denied)
       this.#listen(operation === 'PUT')
       if (operation === 'PUT') await this.#catchUp()
       return { status: 200 }
@@ -123,7 +136,8 @@ export class DeviceTwin implements DesiredListener {
 
   #listen(wants: boolean): void {
     const { desired: listeners } = this.#desk
-    if (wants && this.#out !== undefined) listeners.add(this.#member.identity, this)
+    this.#isListening = wants && this.#out !== undefined
+    if (this.#isListening) listeners.add(this.#member.identity, this)
     else listeners.remove(this.#member.identity, this)
   }
 
