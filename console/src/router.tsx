@@ -11,8 +11,9 @@ import {
 import { toProblem } from './api/problem.ts'
 import { meQuery, queryClient } from './api/query-client.ts'
 import { isPlace } from './api/session.ts'
-import type { Device } from './api/types.ts'
+import type { Device, JobStatus } from './api/types.ts'
 import { actions, type Action } from './lib/facts.ts'
+import { jobStatuses } from './lib/jobs.ts'
 import { NotFound, RouteProblem, RouteWait } from './shell/states.tsx'
 import { Shell } from './shell/shell.tsx'
 import { Announcer } from './ui/announce.tsx'
@@ -98,6 +99,35 @@ const add = createRoute({
   component: lazyRouteComponent(() => import('./pages/add.tsx'), 'AddPage'),
 })
 
+const query = createRoute({
+  getParentRoute: () => app,
+  path: '/query',
+  component: lazyRouteComponent(() => import('./pages/query.tsx'), 'QueryPage'),
+})
+
+const jobs = createRoute({
+  getParentRoute: () => app,
+  path: '/jobs',
+  validateSearch: (search: Record<string, unknown>): { status?: JobStatus | undefined } => ({
+    status: jobStatuses.find((each) => each === search['status']),
+  }),
+  component: lazyRouteComponent(() => import('./pages/jobs.tsx'), 'JobsPage'),
+})
+
+const job = createRoute({
+  getParentRoute: () => app,
+  path: '/jobs/$id',
+  component: lazyRouteComponent(() => import('./pages/job.tsx'), 'JobPage'),
+})
+
+// Not under /jobs: a job may be called "new".
+const newJob = createRoute({
+  getParentRoute: () => app,
+  path: '/new-job',
+  validateSearch: (search: Record<string, unknown>): { condition?: string | undefined } => ({ condition: text(search['condition']) }),
+  component: lazyRouteComponent(() => import('./pages/new-job.tsx'), 'NewJobPage'),
+})
+
 const checks = createRoute({
   getParentRoute: () => app,
   path: '/checks',
@@ -169,7 +199,24 @@ const about = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    app.addChildren([live, devices, device, module, add, checks, policies, policy, editPolicy, explain, audit, about]),
+    app.addChildren([
+      live,
+      devices,
+      device,
+      module,
+      add,
+      query,
+      jobs,
+      job,
+      newJob,
+      checks,
+      policies,
+      policy,
+      editPolicy,
+      explain,
+      audit,
+      about,
+    ]),
   ]),
   // Plain text in the address bar: `?search=pump`, not JSON.
   parseSearch: parseSearchWith((value) => value),

@@ -5,6 +5,7 @@ import { toProblem } from '../api/problem.ts'
 import { callMethod } from '../api/twins.ts'
 import type { Fact, MethodAnswer, MethodCall } from '../api/types.ts'
 import { nameOf, type Who, wordOf } from '../api/who.ts'
+import { fieldText } from '../lib/facts.ts'
 import { dateTime, milliseconds } from '../lib/format.ts'
 import { jsonText, readJson } from '../lib/json-text.ts'
 import { CodeBlock } from '../ui/copy.tsx'
@@ -50,7 +51,7 @@ function CallRow({ fact, again }: { readonly fact: Fact; readonly again: (method
       </th>
       <td>{typeof status === 'number' ? <Badge tone={statusTone(status)}>{status}</Badge> : <Badge tone="bad">{String(code)}</Badge>}</td>
       <td className="nowrap">{shownMs(fact['durationMs'])}</td>
-      <td className="wide-only">{String(fact['actor'] ?? '')}</td>
+      <td className="wide-only">{fieldText(fact['actor'] ?? '')}</td>
     </tr>
   )
 }

@@ -2,6 +2,8 @@
 export const places = [
   { to: '/', label: 'Live', key: 'l' },
   { to: '/devices', label: 'Devices', key: 'd' },
+  { to: '/query', label: 'Query', key: 'q' },
+  { to: '/jobs', label: 'Jobs', key: 'j' },
   { to: '/checks', label: 'Checks', key: 'c' },
   { to: '/policies', label: 'Policies', key: 'p' },
   { to: '/explain', label: 'Explain', key: 'e' },

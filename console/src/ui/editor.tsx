@@ -25,6 +25,7 @@ export function Editor({
   marks = [],
   described,
   maxLength,
+  rows = 12,
   ref,
 }: {
   readonly label: string
@@ -33,6 +34,8 @@ export function Editor({
   readonly marks?: readonly number[]
   readonly described?: string
   readonly maxLength?: number
+  /** Lines it shows at least. */
+  readonly rows?: number
   readonly ref?: Ref<EditorHandle>
 }) {
   const area = useRef<HTMLTextAreaElement>(null)
@@ -58,7 +61,7 @@ export function Editor({
     },
   }))
   return (
-    <div className="editor" style={{ height: Math.min(Math.max(lines + 1, 12), 32) * linePx + 18 }}>
+    <div className="editor" style={{ height: Math.min(Math.max(lines + 1, rows), 32) * linePx + 18 }}>
       <div className="editor-gutter" aria-hidden="true">
         <div ref={gutter}>
           {marks.map((line) => (
