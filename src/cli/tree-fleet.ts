@@ -189,10 +189,10 @@ export const fleetCommands: readonly CommandSpec[] = [
       {
         name: 'add',
         summary: 'Add a module to a device',
-        about: 'Without --auth it cannot connect by itself.',
+        about: 'Without --auth or --thumbprint it cannot connect by itself.',
         arguments: [module],
         options: [
-          { flag: '--auth', takes: 'METHOD', help: 'how it proves itself', choices: ['none', 'x509', 'sas'], default: 'none' },
+          { flag: '--auth', takes: 'METHOD', help: 'how it proves itself', choices: ['none', 'sas'], default: 'none' },
           { flag: '--thumbprint', takes: 'HEX', help: 'SHA-256 of its own self-signed certificate; once or twice', repeat: true },
           { flag: '--managed-by', takes: 'WHO', help: 'who looks after it' },
           jsonOption,

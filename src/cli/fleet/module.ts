@@ -26,11 +26,6 @@ const words: ReadonlyMap<string, string> = new Map([
   ['selfSigned', 'own certificate (thumbprint)'],
   ['sas', 'shared keys (SAS)'],
 ])
-const types: ReadonlyMap<string, string> = new Map([
-  ['none', 'none'],
-  ['x509', 'certificateAuthority'],
-  ['sas', 'sas'],
-])
 const proof = (type: string) => words.get(type) ?? type
 const online = (connected: boolean): Piece => (connected ? styled('green', 'yes') : 'no')
 
@@ -109,7 +104,7 @@ export const moduleAdd: Run = async (context, given) => {
   const authentication =
     prints.length > 0
       ? { type: 'selfSigned', primaryThumbprint: prints[0], secondaryThumbprint: prints[1] ?? null }
-      : { type: types.get(text(given, '--auth') ?? 'none') }
+      : { type: text(given, '--auth') ?? 'none' }
   const body = { id: name.slice(slash + 1), authentication, managedBy: text(given, '--managed-by') }
   const request = {
     method: 'POST',
