@@ -17,6 +17,9 @@ export const amqpLimits = {
   unsettled: 2_048,
   /** Largest message, announced; IoT Hub's own bound is a quarter of it (azure-wire 4.3). */
   messageBytes: 1024 * 1024,
+  /** Messages of one connection that have not come whole, all links together: their bytes, and what each piece costs us besides. */
+  partialBytes: 16 * 1024 * 1024,
+  partialPieceBytes: 128,
   /** Messages in work that a link may bring. */
   credit: 100,
   /** Silence after which the peer is taken for dead, announced; and the shortest that a peer may ask of us. */

@@ -9,6 +9,10 @@ export type LinkPort = {
   disposition(role: 'sender' | 'receiver', deliveryId: number, outcome: Outcome | undefined): void
   /** Sends one message. Returns its delivery id. */
   transfer(handle: number, tag: Buffer, payload: Buffer, settled: boolean): number
+  /** Takes room for bytes of a message that has not come whole. False: the connection holds too many. */
+  takePartial(bytes: number): boolean
+  /** Gives such room back. */
+  givePartial(bytes: number): void
   /** Whether the peer has room: in its window, and in what it has taken of us. */
   readonly hasRoom: boolean
 }

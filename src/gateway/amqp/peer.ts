@@ -64,6 +64,8 @@ export class Peer {
   #strangerBytes: number = amqpLimits.strangerBytes
   #gathered: Buffer[] = []
   #gatheredBytes = 0
+  /** What is held of messages that have not come whole. */
+  #partialBytes = 0
   #wrote = false
 
   /** `containerId` names us to the peer. */
@@ -290,6 +292,12 @@ export class Peer {
     return {
       write: (channel: number, saying: Saying, payload?: Buffer) => this.#say(channel, saying, payload),
       attached: (link: Link) => this.#handler.attached(link),
+      takePartial: (bytes: number) => {
+        if (this.#partialBytes + bytes > amqpLimits.partialBytes) return false
+        this.#partialBytes += bytes
+        return true
+      },
+      givePartial: (bytes: number) => void (this.#partialBytes -= bytes),
       get hasRoomForLink() {
         return hasRoomForLink()
       },

@@ -10,7 +10,14 @@ export type Delivery = {
   settle(outcome: Outcome): void
 }
 
-type Incoming = { readonly id: number; readonly format: number; readonly settled: boolean; readonly chunks: Buffer[]; bytes: number }
+type Incoming = {
+  readonly id: number
+  readonly format: number
+  readonly settled: boolean
+  readonly chunks: Buffer[]
+  bytes: number
+  held: number
+}
 
 /**
  * A link on which the peer sends and we receive. It gives as much credit as it was accepted with, and again what was settled: messages in work are
@@ -76,7 +83,7 @@ export class ReceiverLink {
   gone(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#incoming = undefined
+    this.#endIncoming()
     this.onClosed()
   }
 
@@ -87,7 +94,7 @@ export class ReceiverLink {
     if (incoming === undefined) return false
     if (transfer.deliveryId !== undefined && transfer.deliveryId !== incoming.id) return false
     if (transfer.aborted) {
-      this.#incoming = undefined
+      this.#endIncoming()
       this.#finished()
       return true
     }
@@ -96,12 +103,21 @@ export class ReceiverLink {
       this.close({ condition: 'amqp:link:message-size-exceeded', description: `A message may have at most ${this.#maxBytes} bytes.` })
       return true
     }
-    // The reader's bytes are shared with other frames; what is kept while somebody works on it must be its own.
-    incoming.chunks.push(payload)
+    if (!transfer.more) {
+      incoming.chunks.push(payload)
+      this.#endIncoming()
+      this.#deliver(incoming, transfer.settled || incoming.settled)
+      return true
+    }
+    const held = payload.length + amqpLimits.partialPieceBytes
     this.#incoming = incoming
-    if (transfer.more) return true
-    this.#incoming = undefined
-    this.#deliver(incoming, transfer.settled || incoming.settled)
+    if (!this.#port.takePartial(held)) {
+      this.close({ condition: 'amqp:resource-limit-exceeded', description: 'The connection has begun too much that it has not ended.' })
+      return true
+    }
+    incoming.held += held
+    // The reader's bytes are shared with other frames: a small piece of them must not keep all.
+    incoming.chunks.push(payload.length * 2 < payload.buffer.byteLength ? Buffer.from(payload) : payload)
     return true
   }
 
@@ -110,7 +126,13 @@ export class ReceiverLink {
     this.#credit--
     this.#deliveryCount = (this.#deliveryCount + 1) >>> 0
     this.#inWork++
-    return { id: transfer.deliveryId, format: transfer.messageFormat ?? 0, settled: transfer.settled, chunks: [], bytes: 0 }
+    return { id: transfer.deliveryId, format: transfer.messageFormat ?? 0, settled: transfer.settled, chunks: [], bytes: 0, held: 0 }
+  }
+
+  /** What was held of a message is given back: it is whole, or will not be. */
+  #endIncoming(): void {
+    if (this.#incoming !== undefined) this.#port.givePartial(this.#incoming.held)
+    this.#incoming = undefined
   }
 
   #deliver({ id, format, chunks }: Incoming, isSettled: boolean): void {

@@ -24,6 +24,9 @@ export type SessionPort = {
   attached(link: Link): void
   /** Whether one more link may be. */
   readonly hasRoomForLink: boolean
+  /** See {@link LinkPort}. */
+  takePartial(bytes: number): boolean
+  givePartial(bytes: number): void
   /** Whether the peer takes what is written. */
   readonly isWritable: boolean
   /** Largest frame that the peer takes. */
@@ -174,6 +177,8 @@ export class Session {
       flow: (link) => this.#tellFlow(link),
       disposition: (role, first, state) => this.#port.write(this.channel, { type: 'disposition', role, first, state }),
       transfer: (handle, tag, payload, settled) => this.#transfer(handle, tag, payload, settled),
+      takePartial: (bytes) => this.#port.takePartial(bytes),
+      givePartial: (bytes) => this.#port.givePartial(bytes),
       get hasRoom() {
         return hasRoom()
       },
