@@ -21,6 +21,7 @@ import { serviceRoutes } from './services.ts'
 import { shrinkRoutes } from './shrink.ts'
 import { signInRoutes } from './sign-in.ts'
 import { telemetryRoutes } from './telemetry.ts'
+import { transferRoutes } from './transfer.ts'
 import { twinRoutes } from './twins.ts'
 import type { Parts } from './parts.ts'
 
@@ -40,6 +41,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     queryRoutes,
     jobRoutes,
     configurationRoutes,
+    transferRoutes,
     fileRoutes,
     telemetryRoutes,
     decisionRoutes,
