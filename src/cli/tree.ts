@@ -1,5 +1,6 @@
 import { deviceCommands } from './tree-device.ts'
 import { policyCommands } from './tree-policy.ts'
+import { routeCommands } from './tree-route.ts'
 import { serviceCommands } from './tree-service.ts'
 import { fleetCommands } from './tree-fleet.ts'
 import { twinCommands } from './tree-twin.ts'
@@ -65,6 +66,7 @@ export const tree: CommandSpec = {
     },
     ...policyCommands,
     ...serviceCommands,
+    ...routeCommands,
     {
       name: 'revoke',
       summary: 'Revoke every certificate of a device and end its sessions now',
