@@ -152,6 +152,8 @@ export async function soon(what: string, isTrue: () => boolean | Promise<boolean
 /** The body of a message that a stock client received, as text. */
 export function textOf(message: { getData(): unknown } | undefined): string {
   const data = message?.getData()
+  // Over HTTPS the SDK gives text, over MQTT and AMQP bytes.
+  if (typeof data === 'string') return data
   assert.ok(data instanceof Uint8Array)
   return Buffer.from(data).toString()
 }
