@@ -32,7 +32,7 @@ export type GatewayPorts = {
   /** What readers of the built-in endpoint for events see of a fact; undefined: telemetry. */
   readonly eventOf?: EventOf | undefined
   /** Answers what the HTTPS listener does not serve itself: back ends. Without it that is 404. */
-  http?(request: IncomingMessage, response: ServerResponse): void
+  readonly http?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
   /** What the subject may do by the policy of now. Asked again for the same object it costs a lookup. */
   policyOf(subject: Subject): BoundPolicy
   /** Which policy that is, for the record of a denial. */

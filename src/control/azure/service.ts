@@ -20,7 +20,7 @@ import { Throttle, defaultAzureThrottles } from './throttles.ts'
 /** The service REST surface of IoT Hub, for the HTTPS listener. */
 export type AzureService = {
   /** Answers one request. Never throws. */
-  handle(request: IncomingMessage, response: ServerResponse): void
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
   /** Every route, for tests. */
   readonly routes: readonly AzureRoute[]
 }
