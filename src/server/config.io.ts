@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { availableParallelism, homedir, hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type Result, fail, ok, refuse } from '#base'
-import { jobDefaults } from '#hub'
+import { fileDefaults, jobDefaults } from '#hub'
 import { type AuthenticationConfig, authenticationConfig } from './authentication-config.ts'
 import { type HubLimits, hubLimits } from './hub-limits.ts'
 import { startOptions } from './options.ts'
@@ -34,6 +34,8 @@ export type ServerConfig = {
   readonly eventPartitions: number
   /** Hosts that endpoints of routes may reach although they are private, in lower case. */
   readonly routeHosts: ReadonlySet<string>
+  /** Whether back ends are told of files that devices have sent. */
+  readonly fileNotifications: boolean
   /** Devices that jobs begin with in a second. */
   readonly jobDevicesPerSecond: number
   /** Every bound on what comes from outside. */
@@ -123,6 +125,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     logLevel,
     eventPartitions: settings.value.events?.partitions ?? 4,
     routeHosts: new Set((settings.value.routes?.allowedHosts ?? []).map((host) => host.toLowerCase())),
+    fileNotifications: settings.value.files?.notifications ?? fileDefaults.notifications,
     jobDevicesPerSecond: settings.value.jobs?.devicesPerSecond ?? jobDefaults.devicesPerSecond,
     limits: hubLimits(settings.value),
     workers: Number(workers),

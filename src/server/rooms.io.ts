@@ -154,7 +154,7 @@ export async function openRooms(
         files: {
           disk: openFileDisk(join(config.dataDirectory, 'files')),
           key: scope.use(vault.dataKey('files')),
-          settings: { ...fileDefaults, target: { kind: 'local', containerName: 'uploads' } },
+          settings: { ...fileDefaults, notifications: config.fileNotifications, target: { kind: 'local', containerName: 'uploads' } },
           localHost: () => hostWithPort(config.names[0] ?? 'localhost', door?.httpsPort ?? config.httpsPort),
           blobOf: blobProperties,
         },

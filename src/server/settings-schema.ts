@@ -355,6 +355,17 @@ export const settingsSchema = Type.Object(
       },
       'The built-in endpoint that back ends read telemetry from, as from an Event Hub (docs/amqp.md).',
     ),
+    files: group(
+      {
+        notifications: Type.Optional(
+          Type.Boolean({
+            default: false,
+            description: 'Whether back ends are told of each file that a device has sent, until one has read it.',
+          }),
+        ),
+      },
+      'Files that devices send.',
+    ),
     jobs: group(
       {
         devicesPerSecond: whole(
