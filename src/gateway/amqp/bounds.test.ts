@@ -47,3 +47,71 @@ test('what a connection holds of messages that have not come whole is bounded, h
   const fresh = await device.sender('/devices/pump-1/messages/events')
   assert.equal(await fresh.send({ body: data('x'.repeat(200_000)) }, () => world.journal.flush()), 'accepted')
 })
+
+test('requests of a twin that are worked on are bounded, however many come over however many links', async () => {
+  const world = amqp()
+  const device = await world.connect('pump-1')
+  const outs = []
+  for (let n = 0; n < 10; n++) outs.push(await device.sender('/devices/pump-1/twin', { snd_settle_mode: 1 }))
+  await device.receiver('/devices/pump-1/twin')
+  world.hub.holdsTwins = true
+  for (let n = 0; n < 100; n++) {
+    for (const { link } of outs) link.send({ correlation_id: `${n}`, message_annotations: { operation: 'GET' }, body: data(' ') })
+    await turns(3)
+  }
+  assert.ok(world.hub.mostPending > 0 && world.hub.mostPending <= amqpLimits.operations, `${world.hub.mostPending}`)
+  world.hub.holdsTwins = false
+  world.hub.release()
+  await turns()
+  assert.equal(world.hub.pending, 0)
+  assert.equal(device.transport.state, 'open')
+})
+
+test('tokens that are judged at a time are bounded for whoever is known, who may send as much as he likes', async () => {
+  let judged = 0
+  const world = amqp({
+    ticket: {
+      late: undefined,
+      proven() {},
+      leave() {},
+      denied: () => {
+        judged++
+        return 60_000
+      },
+    },
+  })
+  const device = await world.connect('pump-1')
+  await device.sender('/devices/pump-1/messages/events')
+  const token = `SharedAccessSignature ${'x'.repeat(10_000)}`
+  for (let n = 0; n < 10; n++) {
+    const cbs = await device.sender('$cbs', { snd_settle_mode: 1 })
+    for (let k = 0; k < 200; k++)
+      cbs.link.send({ message_id: `${k}`, application_properties: { operation: 'put-token', type: 't', name: 'n' }, body: token })
+    await turns(3)
+  }
+  assert.ok(judged > 0 && judged <= amqpLimits.operations, `${judged}`)
+  assert.equal(device.transport.state, 'open')
+})
+
+test('who holds as many tokens as may be can still renew them', async () => {
+  const world = amqp()
+  const gateway = await world.connect()
+  const resourceOf = (n: number) => `hub.example/devices/d${n}`
+  for (let n = 0; n < amqpLimits.tokens; n++) assert.equal(await gateway.putToken(resourceOf(n), tokenFor(resourceOf(n))), 200, `${n}`)
+  assert.equal(await gateway.putToken(resourceOf(1), tokenFor(resourceOf(1))), 200, 'another one of the same device')
+  assert.equal(await gateway.putToken('hub.example/devices/more', tokenFor('hub.example/devices/more')), 403)
+})
+
+test('a message that was written to a device whose connection then ends counts as delivered in vain [azure-wire 5.9]', async () => {
+  const world = amqp()
+  const device = await world.connect('pump-1')
+  world.hub.enqueue(pump, { body: 'kills whoever reads it' })
+  const bound = await device.receiver('/devices/pump-1/messages/devicebound', { autoaccept: false })
+  assert.equal(bound.heard.length, 1)
+  device.client.close()
+  await turns()
+  assert.deepEqual(
+    world.hub.log.filter((line) => line.includes('unlock')),
+    ['pump-1 unlock-written 1'],
+  )
+})

@@ -1,7 +1,8 @@
-import { type AmqpMessage, type Value, decodeMessage, encodeMessage, number, string, textOf } from '#wire/amqp'
+import { type AmqpError, type AmqpMessage, type Value, decodeMessage, encodeMessage, number, string, textOf } from '#wire/amqp'
 import type { Result } from '#base'
 import { amqpError, statusOf } from './amqp-error.ts'
 import type { Taken } from './credentials.ts'
+import { amqpLimits } from './limits.ts'
 import type { Delivery, ReceiverLink } from './receiver-link.ts'
 import type { SenderLink } from './sender-link.ts'
 
@@ -13,12 +14,14 @@ export type CbsPort = {
 }
 
 const maxWaiting = 16
+const tooMany: AmqpError = { condition: 'amqp:resource-limit-exceeded', description: 'Too many tokens are being judged.' }
 
 /** The two links of `$cbs`: put-token comes on the one, what became of it goes out on the other (azure-wire 4.2). */
 export class Cbs {
   readonly #port: CbsPort
   readonly #waiting: { readonly payload: Buffer; readonly replyTo: string }[] = []
   #outs: readonly SenderLink[] = []
+  #inProcess = 0
 
   constructor(port: CbsPort) {
     this.#port = port
@@ -31,7 +34,7 @@ export class Cbs {
         delivery.settle({ kind: 'released' })
       })
     }
-    link.accept(64 * 1024)
+    link.accept(64 * 1024, amqpLimits.operationCredit)
   }
 
   serveAnswers(link: SenderLink): void {
@@ -47,9 +50,13 @@ export class Cbs {
       const error = amqpError({ code: 'gateway/amqp-malformed', message: decoded.error.message })
       return delivery.settle({ kind: 'rejected', error })
     }
-    delivery.settle({ kind: 'accepted' })
+    if (this.#inProcess >= amqpLimits.operations) return delivery.settle({ kind: 'rejected', error: tooMany })
     const { messageId, replyTo } = decoded.value.properties
+    this.#inProcess++
     const { status, description } = await this.#judge(decoded.value)
+    this.#inProcess--
+    // Now, not before: this is what gives the link its next token.
+    delivery.settle({ kind: 'accepted' })
     const application = new Map<string, Value>([
       ['status-code', number('int', status)],
       ['status-description', string(description)],

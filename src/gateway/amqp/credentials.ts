@@ -36,10 +36,12 @@ export class Credentials {
    * `gateway/amqp-token-scope`, `gateway/amqp-too-many-tokens`.
    */
   async take(token: string, name: string | undefined): Promise<Result<Taken>> {
-    if (this.#tokens.size + this.#services.size >= amqpLimits.tokens)
-      return refuse('gateway/amqp-too-many-tokens', `A connection may hold at most ${amqpLimits.tokens} tokens.`)
+    const tooMany = refuse('gateway/amqp-too-many-tokens', `A connection may hold at most ${amqpLimits.tokens} tokens.`)
+    const isFull = () => this.#tokens.size + this.#services.size >= amqpLimits.tokens
     const identity = deviceOf(token)
     if (identity !== undefined) {
+      // Another one of who has one takes its place.
+      if (isFull() && !this.#tokens.has(identity)) return tooMany
       const proven = this.#prove(identity, token)
       if (!proven.ok) return proven
       if (name !== undefined && !covers(resourceOf(token), name)) return outOfScope
@@ -52,7 +54,9 @@ export class Credentials {
     // A bearer token names its audience, not a resource; put-token then names that too.
     const isBearer = !token.startsWith('SharedAccessSignature ')
     if (name !== undefined && !isBearer && !covers(service.value.scope, name)) return outOfScope
-    this.#services.set(service.value.scope.toLowerCase(), service.value)
+    const key = service.value.scope.toLowerCase()
+    if (isFull() && !this.#services.has(key)) return tooMany
+    this.#services.set(key, service.value)
     return ok({ kind: 'service', service: service.value })
   }
 

@@ -48,7 +48,8 @@ export function serveMessages(desk: Desk, hub: AmqpHub, member: DeviceMember, li
         payload,
         tag: uuidBytes(message.lockToken),
         settle: (fate) => void hub.messages.settle(identity, message.lockToken, fate).catch(trouble),
-        unlock: () => hub.messages.unlock(identity, message.lockToken),
+        // Or a message that kills its device would come for ever.
+        unlock: (wasWritten) => hub.messages.unlock(identity, message.lockToken, wasWritten),
       }
     },
     trouble,

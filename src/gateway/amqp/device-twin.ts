@@ -1,6 +1,17 @@
 import type { Refusal } from '#base'
 import { type DesiredChange, type TwinObject, desiredChangeJson, deviceTwinJson } from '#hub'
-import { type AmqpMessage, type Value, decodeMessage, encodeMessage, long, number, string, textOf, wholeOf } from '#wire/amqp'
+import {
+  type AmqpError,
+  type AmqpMessage,
+  type Value,
+  decodeMessage,
+  encodeMessage,
+  long,
+  number,
+  string,
+  textOf,
+  wholeOf,
+} from '#wire/amqp'
 import { operationFilters } from '#wire/azure'
 import { parseJson } from '#wire/json'
 import type { Desk } from '../desk.ts'
@@ -11,6 +22,7 @@ import { bodyOf } from './device-message.ts'
 import type { DeviceMember } from './device-member.ts'
 import type { AmqpHub } from './door.ts'
 import { onClosed } from './device-links.ts'
+import { amqpLimits } from './limits.ts'
 import type { Delivery, ReceiverLink } from './receiver-link.ts'
 import type { SenderLink } from './sender-link.ts'
 
@@ -19,6 +31,7 @@ const desired = '/notifications/twin/properties/desired'
 /** What a policy is asked about for each request: the topic that it has by MQTT, where it names itself by `$rid`. */
 const twinTopics = { get: '$iothub/twin/GET/?$rid=', reported: '$iothub/twin/PATCH/properties/reported/?$rid=' } as const
 const denied: Refusal = { code: 'gateway/operation-denied', message: 'The policy does not allow this identity to do this.' }
+const tooMany: AmqpError = { condition: 'amqp:resource-limit-exceeded', description: 'Too many requests are under way.' }
 // Answers that wait for the other half of the pair, or for its credit.
 const maxWaiting = 32
 
@@ -30,6 +43,7 @@ export class DeviceTwin implements DesiredListener {
   readonly #waiting: Buffer[] = []
   #out: SenderLink | undefined
   #isListening = false
+  #inProcess = 0
   /** The version of desired properties that the device has seen last. */
   #seen: number | undefined
 
@@ -60,7 +74,7 @@ export class DeviceTwin implements DesiredListener {
         delivery.settle({ kind: 'released' })
       })
     }
-    link.accept()
+    link.accept(amqpLimits.messageBytes, amqpLimits.operationCredit)
   }
 
   /** Whether the device has asked to be told of desired properties. */
@@ -81,14 +95,16 @@ export class DeviceTwin implements DesiredListener {
       return delivery.settle({ kind: 'rejected', error })
     }
     this.#member.heard(1, delivery.payload.length)
-    delivery.settle({ kind: 'accepted' })
-    const { correlationId } = decoded.value.properties
-    try {
-      this.#answer(correlationId, await this.#judge(decoded.value))
-    } catch (error) {
+    if (this.#inProcess >= amqpLimits.operations) return delivery.settle({ kind: 'rejected', error: tooMany })
+    this.#inProcess++
+    const answer = await this.#judge(decoded.value).catch((error: unknown) => {
       this.#desk.ports.trouble?.('a twin request by AMQP', error)
-      this.#answer(correlationId, operationFault(this.#desk))
-    }
+      return operationFault(this.#desk)
+    })
+    this.#inProcess--
+    // Now, not before: this is what gives the link its next request.
+    delivery.settle({ kind: 'accepted' })
+    this.#answer(decoded.value.properties.correlationId, answer)
   }
 
   async #judge(message: AmqpMessage): Promise<Answer> {

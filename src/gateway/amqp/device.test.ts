@@ -123,7 +123,7 @@ test('messages come to a device with their annotations; what it makes of them is
   assert.equal(bound.heard[3]?.message.message_annotations?.['iothub-deliverycount'], 1)
   device.client.close()
   await turns()
-  assert.ok(world.hub.log.includes('pump-1 unlock 3'), 'and what nobody looked at is free again')
+  assert.ok(world.hub.log.includes('pump-1 unlock-written 3'), 'and what has no answer is free again')
 })
 
 test('messages come no faster than the device asks for them', async () => {

@@ -22,6 +22,9 @@ export const amqpLimits = {
   partialPieceBytes: 128,
   /** Messages in work that a link may bring. */
   credit: 100,
+  /** Requests for one twin, or tokens of one connection, that are worked on at a time; and how many of them one link may bring. */
+  operations: 64,
+  operationCredit: 16,
   /** Silence after which the peer is taken for dead, announced; and the shortest that a peer may ask of us. */
   idleTimeoutMs: 240_000,
   shortestIdleTimeoutMs: 2_000,

@@ -5,8 +5,8 @@ import type { SenderLink, Sending } from './sender-link.ts'
 /** A message out of a queue of the hub, encoded, and what the queue is told when its fate is known. */
 export type Pumped = Omit<Sending, 'onOutcome'> & {
   settle(fate: Fate): void
-  /** The link is gone, and nobody looked at it. */
-  unlock(): void
+  /** The link is gone before there was an answer. `wasWritten`: the peer may have seen it. */
+  unlock(wasWritten: boolean): void
 }
 
 /**
@@ -34,7 +34,7 @@ export function pump(link: SenderLink, next: () => Promise<Pumped | undefined>, 
           message.settle(fateOf(outcome))
         },
       })
-      if (!sent) return message.unlock()
+      if (!sent) return message.unlock(false)
       if (isSettled) message.settle('complete')
       else open.add(message)
     }
@@ -51,7 +51,7 @@ export function pump(link: SenderLink, next: () => Promise<Pumped | undefined>, 
   const closed = link.onClosed
   link.onClosed = () => {
     closed()
-    for (const message of open) message.unlock()
+    for (const message of open) message.unlock(true)
     open.clear()
   }
   return call

@@ -1,5 +1,6 @@
 import { type AmqpMessage, type Value, decodeMessage, encodeMessage, long, map, number, string, textOf } from '#wire/amqp'
 import { amqpError } from '../amqp-error.ts'
+import { amqpLimits } from '../limits.ts'
 import type { Delivery, ReceiverLink } from '../receiver-link.ts'
 import type { SenderLink } from '../sender-link.ts'
 import type { PartitionState } from './event.ts'
@@ -34,7 +35,7 @@ export class Management {
         delivery.settle({ kind: 'released' })
       })
     }
-    link.accept(64 * 1024)
+    link.accept(64 * 1024, amqpLimits.operationCredit)
   }
 
   serveAnswers(link: SenderLink, closed: (work: () => void) => void): void {
@@ -50,9 +51,9 @@ export class Management {
       const error = amqpError({ code: 'gateway/amqp-malformed', message: decoded.error.message })
       return delivery.settle({ kind: 'rejected', error })
     }
-    delivery.settle({ kind: 'accepted' })
     const { messageId, replyTo } = decoded.value.properties
     const { status, description, value, condition } = await this.#judge(decoded.value)
+    delivery.settle({ kind: 'accepted' })
     const application = new Map<string, Value>([
       ['status-code', number('int', status)],
       ['status-description', string(description)],
