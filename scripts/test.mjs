@@ -23,6 +23,7 @@ const wanted = [
   ['openssl', 'openssl'],
   ['chromium', 'chromium'],
   ['postgresql', '/usr/lib/postgresql'],
+  ['nats-server', 'nats-server'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
 ]

@@ -1,8 +1,15 @@
 import { fileKind } from './endpoints/file.io.ts'
 import { mqttKind } from './endpoints/mqtt.io.ts'
+import { natsKind } from './endpoints/nats.io.ts'
 import { postgresqlKind } from './endpoints/postgresql.io.ts'
 import { webhookKind } from './endpoints/webhook.io.ts'
 import { type AnyKind, anyKind } from './kinds.ts'
 
 /** Every kind of endpoint, the built-in one apart. What a kind needs is loaded when its first endpoint opens. */
-export const endpointKinds: readonly AnyKind[] = [anyKind(fileKind), anyKind(webhookKind), anyKind(mqttKind), anyKind(postgresqlKind)]
+export const endpointKinds: readonly AnyKind[] = [
+  anyKind(fileKind),
+  anyKind(webhookKind),
+  anyKind(mqttKind),
+  anyKind(postgresqlKind),
+  anyKind(natsKind),
+]
