@@ -115,3 +115,32 @@ test('a message that was written to a device whose connection then ends counts a
     ['pump-1 unlock-written 1'],
   )
 })
+
+test('an answer to a call that went out on one link is none to the call that another link was given', async () => {
+  const world = amqp()
+  const device = await world.connect('pump-1')
+  const answers = await device.sender('/devices/pump-1/methods/devicebound')
+  const first = await device.receiver('/devices/pump-1/methods/devicebound')
+  world.hub.links.get(pump)?.[0]?.call('1', 'close', '{}')
+  await turns()
+  const second = await device.receiver('/devices/pump-1/methods/devicebound')
+  world.hub.links.get(pump)?.at(-1)?.call('1', 'open', '{}')
+  await turns()
+  const answer = async (call: (typeof first.heard)[number] | undefined, status: number) =>
+    answers.send({
+      correlation_id: call?.message.correlation_id,
+      application_properties: { 'IoThub-status': rhea.types.wrap_int(status) },
+      body: data('{}'),
+    })
+  await answer(first.heard[0], 500)
+  assert.deepEqual(
+    world.hub.answers.filter(({ status }) => status === 500).map(({ body }) => body),
+    [],
+    'it is too late',
+  )
+  await answer(second.heard[0], 200)
+  assert.deepEqual(
+    world.hub.answers.map(({ rid, status }) => `${rid} ${status}`),
+    ['1 200'],
+  )
+})

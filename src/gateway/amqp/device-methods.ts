@@ -21,8 +21,8 @@ export class DeviceMethods {
   readonly #desk: Desk
   readonly #hub: AmqpHub
   readonly #member: DeviceMember
-  /** Correlation id to the hub's own name of the call. */
-  readonly #calls = new Map<string, string>()
+  /** Correlation id to the link that the call went out on, and the hub's own name of it, which the next link has too. */
+  readonly #calls = new Map<string, { readonly on: AttachedMethodLink; readonly rid: string }>()
   #attached: AttachedMethodLink | undefined
 
   constructor(desk: Desk, hub: AmqpHub, member: DeviceMember) {
@@ -39,8 +39,9 @@ export class DeviceMethods {
     // With its first credit the device takes calls; one that came before would find nobody.
     link.onCredit = () => {
       if (attached !== undefined) return
-      attached = this.#hub.methods.attach(this.#member.identity, { call: (rid, name, body) => this.#call(link, rid, name, body) })
-      this.#attached = attached
+      const on = this.#hub.methods.attach(this.#member.identity, { call: (rid, name, body) => this.#call(link, on, rid, name, body) })
+      attached = on
+      this.#attached = on
     }
     onClosed(link, () => {
       attached?.detach()
@@ -61,20 +62,20 @@ export class DeviceMethods {
       }
       this.#member.heard(1, delivery.payload.length)
       const id = idText(message.value.properties.correlationId)?.toLowerCase()
-      const rid = id === undefined ? undefined : this.#calls.get(id)
+      const call = id === undefined ? undefined : this.#calls.get(id)
       const status = wholeOf(message.value.application.get('IoThub-status'))
-      if (id !== undefined && rid !== undefined && status !== undefined) {
-        if (!this.#member.mayPublish(`$iothub/methods/res/${status}/?$rid=${rid}`))
+      if (id !== undefined && call !== undefined && call.on === this.#attached && status !== undefined) {
+        if (!this.#member.mayPublish(`$iothub/methods/res/${status}/?$rid=${call.rid}`))
           return delivery.settle({ kind: 'rejected', error: amqpError(denied) })
         this.#calls.delete(id)
-        this.#attached?.answer(rid, status, bodyOf(message.value))
+        call.on.answer(call.rid, status, bodyOf(message.value))
       }
       delivery.settle({ kind: 'accepted' })
     }
     link.accept()
   }
 
-  #call(link: SenderLink, rid: string, name: string, body: string): void {
+  #call(link: SenderLink, on: AttachedMethodLink, rid: string, name: string, body: string): void {
     const id = uuid(this.#desk.ports.random)
     const payload = encodeMessage({
       properties: { correlationId: { type: 'uuid', value: uuidBytes(id) ?? Buffer.alloc(16) } },
@@ -84,7 +85,7 @@ export class DeviceMethods {
     // Without credit the device does not hear it, and the caller hears of a timeout, as of a device that is silent.
     if (!link.send({ payload })) return
     this.#member.told(payload.length)
-    this.#calls.set(id, rid)
+    this.#calls.set(id, { on, rid })
     if (this.#calls.size > maxCalls) for (const oldest of this.#calls.keys()) if (this.#calls.delete(oldest)) break
   }
 }
