@@ -1,13 +1,7 @@
 import { type TestContext, after, describe, test } from 'node:test'
-import { type Case, nameOf } from './case.ts'
-import { connectionCases } from './connection-cases.ts'
-import { deviceCases } from './device-cases.ts'
-import { moduleCases } from './module-cases.ts'
-import { readerCases } from './reader-cases.ts'
-import { serviceCases } from './service-cases.ts'
+import { nameOf } from './case.ts'
+import { cases } from './cases.ts'
 import { type SuiteHub, openSuiteHub } from './suite-hub.ts'
-
-const cases: readonly Case[] = [...deviceCases, ...connectionCases, ...moduleCases, ...serviceCases, ...readerCases]
 
 let shared: Promise<SuiteHub | undefined> | undefined
 async function suiteFor(t: TestContext): Promise<SuiteHub | undefined> {

@@ -49,7 +49,8 @@ export type SuiteHub = AsyncDisposable & {
 export async function openSuiteHub(): Promise<SuiteHub | undefined> {
   if (!(await mayBind(hubAddress, 443)) || !(await mayBind(cutAddress, 443))) return undefined
   const end = new Date(Date.now() + 3_600_000).toISOString()
-  const settings = `names: ["${suiteHost}", "${cutHost}"]
+  const settings = `files: {notifications: true}
+names: ["${suiteHost}", "${cutHost}"]
 broker: {deniedDelaySeconds: 0}
 authentication: {sas: {allowedUntil: "${end}"}}
 services: {sharedAccessPolicies: {allowedUntil: "${end}"}}
