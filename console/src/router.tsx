@@ -128,6 +128,30 @@ const newJob = createRoute({
   component: lazyRouteComponent(() => import('./pages/new-job.tsx'), 'NewJobPage'),
 })
 
+const configurations = createRoute({
+  getParentRoute: () => app,
+  path: '/configurations',
+  component: lazyRouteComponent(() => import('./pages/configurations.tsx'), 'ConfigurationsPage'),
+})
+
+const configuration = createRoute({
+  getParentRoute: () => app,
+  path: '/configurations/$id',
+  component: lazyRouteComponent(() => import('./pages/configuration.tsx'), 'ConfigurationPage'),
+})
+
+const newConfiguration = createRoute({
+  getParentRoute: () => app,
+  path: '/new-configuration',
+  component: lazyRouteComponent(() => import('./pages/new-configuration.tsx'), 'NewConfigurationPage'),
+})
+
+const routes = createRoute({
+  getParentRoute: () => app,
+  path: '/routes',
+  component: lazyRouteComponent(() => import('./pages/routes.tsx'), 'RoutesPage'),
+})
+
 const checks = createRoute({
   getParentRoute: () => app,
   path: '/checks',
@@ -209,6 +233,10 @@ export const router = createRouter({
       jobs,
       job,
       newJob,
+      configurations,
+      configuration,
+      newConfiguration,
+      routes,
       checks,
       policies,
       policy,

@@ -105,7 +105,7 @@ export const endpoint = Type.Object(
     lost: count,
     tooLarge: count,
   },
-  { ...closed, title: 'Endpoint' },
+  { ...closed, title: 'EventEndpoint' },
 )
 
 const letterFields = {

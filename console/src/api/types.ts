@@ -143,3 +143,27 @@ export type ConfigurationPatch = Schemas['ConfigurationPatch']
 export type ConfigurationTested = Schemas['ConfigurationTested']
 /** Whom a configuration is for. */
 export type ConfigurationTargetPage = Schemas['ConfigurationTargetPage']
+/** The routes in force. */
+export type RouteSet = Schemas['RouteSet']
+/** Which events go to an endpoint. */
+export type EventRoute = Schemas['EventRoute']
+/** Where an event comes from. */
+export type EventSource = EventRoute['source']
+/** A route to be. */
+export type RouteInput = Schemas['EventRouteInput']
+/** Where events go, and how it does. */
+export type EventEndpoint = Schemas['EventEndpoint']
+/** Every endpoint that was made. */
+export type EventEndpoints = Schemas['Endpoints']
+/** An endpoint to be. */
+export type EndpointInput = Schemas['EndpointInput']
+/** An event that an endpoint would not take. */
+export type DeadLetter = Schemas['DeadLetter']
+/** A page of dead letters. */
+export type DeadLetters = Schemas['DeadLetters']
+/** A dead letter with its event. */
+export type OpenedDeadLetter = Schemas['OpenedDeadLetter']
+/** A message to try routes with. */
+export type RouteTest = Schemas['RouteTest']
+/** How a message fares. */
+export type RouteTested = Schemas['RouteTested']

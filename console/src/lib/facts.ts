@@ -1,13 +1,14 @@
 import { bytes, duration, plural } from './format.ts'
+import { hubSentences } from './hub-facts.ts'
 import type { Fact } from '../api/types.ts'
 
 /** How a kind of fact is coloured: what went well, what was stopped, what merely happened. */
 export function toneOf(kind: string): 'ok' | 'bad' | 'warn' | 'quiet' | 'accent' {
   if (kind === 'telemetry') return 'accent'
-  if (kind === 'policy-changed') return 'accent'
-  if (kind === 'connected' || kind === 'recovered') return 'ok'
-  if (/denied|refused|revoked|suspected|damage/.test(kind)) return 'bad'
-  if (/disabled|deleted|lost|dropped|overloaded/.test(kind)) return 'warn'
+  if (/^(?:policy|twin|routes|endpoint|configuration)-changed$|^method-called$/.test(kind)) return 'accent'
+  if (/^(?:connected|recovered|c2d-completed|file-uploaded|egress-recovered)$/.test(kind)) return 'ok'
+  if (/denied|refused|revoked|suspected|damage|egress-(?:failed|lost)/.test(kind)) return 'bad'
+  if (/disabled|deleted|lost|dropped|overloaded|dead-lettered|purged|removed/.test(kind)) return 'warn'
   return 'quiet'
 }
 
@@ -96,6 +97,7 @@ function effectOf(fact: Fact): readonly string[] {
 
 /** What is said of the kinds an operator meets every day, part by part; the others list their fields. */
 const sentences: Readonly<Record<string, (fact: Fact) => readonly string[]>> = {
+  ...hubSentences,
   connected: (fact) => {
     const tls = fact['tls']
     const version: unknown = typeof tls === 'object' && tls !== null ? Reflect.get(tls, 'version') : ''

@@ -4,6 +4,8 @@ export const places = [
   { to: '/devices', label: 'Devices', key: 'd' },
   { to: '/query', label: 'Query', key: 'q' },
   { to: '/jobs', label: 'Jobs', key: 'j' },
+  { to: '/configurations', label: 'Configurations', key: 'o' },
+  { to: '/routes', label: 'Routes', key: 'r' },
   { to: '/checks', label: 'Checks', key: 'c' },
   { to: '/policies', label: 'Policies', key: 'p' },
   { to: '/explain', label: 'Explain', key: 'e' },
