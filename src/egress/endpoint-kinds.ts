@@ -1,3 +1,4 @@
+import { azureBlobKind } from './endpoints/azure-blob.io.ts'
 import { fileKind } from './endpoints/file.io.ts'
 import { mqttKind } from './endpoints/mqtt.io.ts'
 import { natsKind } from './endpoints/nats.io.ts'
@@ -12,4 +13,5 @@ export const endpointKinds: readonly AnyKind[] = [
   anyKind(mqttKind),
   anyKind(postgresqlKind),
   anyKind(natsKind),
+  anyKind(azureBlobKind),
 ]
