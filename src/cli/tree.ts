@@ -4,6 +4,7 @@ import { routeCommands } from './tree-route.ts'
 import { serviceCommands } from './tree-service.ts'
 import { fleetCommands } from './tree-fleet.ts'
 import { twinCommands } from './tree-twin.ts'
+import { transferCommands } from './tree-transfer.ts'
 import { jsonOption } from './device/options.ts'
 import type { CommandSpec } from './spec.ts'
 import { trustSystems } from './commands/systems.ts'
@@ -66,6 +67,7 @@ export const tree: CommandSpec = {
     },
     ...policyCommands,
     ...serviceCommands,
+    ...transferCommands,
     ...routeCommands,
     {
       name: 'revoke',

@@ -1,0 +1,44 @@
+import { jsonOption } from './device/options.ts'
+import type { CommandSpec } from './spec.ts'
+
+/** Moving in and out. */
+export const transferCommands: readonly CommandSpec[] = [
+  {
+    name: 'import',
+    summary: 'Move in from elsewhere',
+    examples: [['thingwall import azure ./export --dry-run', 'what an export of IoT Hub would do here']],
+    commands: [
+      {
+        name: 'azure',
+        summary: 'Take over devices, modules, twins, configurations and enrollments of Azure IoT Hub',
+        about:
+          'Reads devices.txt, configurations.txt, enrollments.json and enrollment-groups.json of a directory; an export of this hub too. Shows what each line would do before anything is done. Run again after a break, it does what is missing. Exit 1 when a line is refused.',
+        arguments: [{ name: 'directory', help: 'where the files are' }],
+        options: [
+          { flag: '--dry-run', help: 'only show what would be done' },
+          { flag: '--yes', help: 'do not ask' },
+          { flag: '--plan', takes: 'FILE', help: 'write the whole plan into a new file, one JSON object a line' },
+          jsonOption,
+        ],
+        examples: [
+          ['thingwall import azure ./export --dry-run --plan plan.jsonl', 'look first'],
+          ['thingwall import azure ./export --yes', 'and do it'],
+        ],
+        load: async () => (await import('./transfer/import.ts')).importAzure,
+      },
+    ],
+  },
+  {
+    name: 'export',
+    summary: 'Write everything that the hub was told into a directory',
+    about:
+      'Devices, modules, twins, configurations, enrollments, policies and routes as JSON lines, and a manifest with counts and SHA-256. "thingwall import azure" reads it again.',
+    arguments: [{ name: 'directory', help: 'a new directory' }],
+    options: [{ flag: '--with-keys', help: 'shared keys too, in a file of their own with mode 0600' }, jsonOption],
+    examples: [
+      ['thingwall export ./copy', 'without keys'],
+      ['thingwall export ./copy --with-keys', 'to move to another hub'],
+    ],
+    load: async () => (await import('./transfer/export.ts')).exportAll,
+  },
+]
