@@ -27,7 +27,7 @@ export function createAmqpServer(desk: Desk, front: Front, door: AmqpDoor): Serv
     desk.counters.handshakes++
     if (socket.isSessionReused()) desk.counters.resumptions++
     const transport = new SocketTransport('amqps', socket, isOwnProbe(desk, socket), () => front.proven(socket))
-    const connection = door.accept(transport, front.ticket(socket))
+    const connection = door.accept(transport, front.ticket(socket), front.limits.publishesPerSecondPerIdentity)
     socket.on('data', (chunk: Buffer) => connection.receive(chunk))
     socket.on('drain', () => connection.wake())
     socket.on('close', () => connection.lost())
@@ -47,7 +47,7 @@ export function serveAmqpWebSocket(desk: Desk, front: Front, door: AmqpDoor, web
     socket.off('data', count)
     front.proven(socket)
   })
-  const connection = door.accept(transport, front.ticket(socket))
+  const connection = door.accept(transport, front.ticket(socket), front.limits.publishesPerSecondPerIdentity)
   socket.on('drain', () => connection.wake())
   webSocket.on('error', ignoreError)
   webSocket.on('message', (data, isBinary) => {

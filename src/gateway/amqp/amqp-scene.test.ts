@@ -148,7 +148,7 @@ export class FakeQueue<T> {
 const allRights: readonly Action[] = ['c2d.send', 'c2d.feedback', 'file.notifications', 'telemetry.read']
 
 /** AMQP in memory: real clients of the library that Azure's SDKs use, on a hub whose disk waits for the test. */
-export function amqp(more: { readonly rights?: readonly Action[]; readonly ticket?: Ticket } = {}) {
+export function amqp(more: { readonly rights?: readonly Action[]; readonly ticket?: Ticket; readonly publishesPerSecond?: number } = {}) {
   const world = gateway()
   const callers = new Map<string, ServiceCaller>()
   let revoked: (isGood: (caller: ServiceCaller) => boolean) => void = () => {}
@@ -229,7 +229,7 @@ export function amqp(more: { readonly rights?: readonly Action[]; readonly ticke
   /** A raw peer: bytes in, bytes out. */
   const raw = (certificate = '') => {
     const transport = new PairedTransport(certificate)
-    const connection = door.accept(transport, more.ticket ?? freeTicket)
+    const connection = door.accept(transport, more.ticket ?? freeTicket, more.publishesPerSecond)
     return { transport, connection }
   }
 

@@ -144,3 +144,26 @@ test('an answer to a call that went out on one link is none to the call that ano
     ['1 200'],
   )
 })
+
+test('who sends faster than one identity may is slowed down, in order, and loses nothing', async () => {
+  const world = amqp({ publishesPerSecond: 10 })
+  const device = await world.connect('pump-1')
+  const events = await device.sender('/devices/pump-1/messages/events')
+  const arrived = () => world.facts().flatMap((fact) => (fact.kind === 'telemetry' ? [fact.body.toString()] : []))
+  for (let n = 0; n < 25; n++) events.link.send({ body: data(`${n}`) })
+  await turns()
+  assert.equal(arrived().length, 10, 'a second of it at once')
+  for (let ms = 0; ms < 1_500; ms += 50) {
+    world.clock.advance(50)
+    await turns(5)
+  }
+  assert.deepEqual(
+    arrived(),
+    Array.from({ length: 25 }, (_, at) => `${at}`),
+  )
+  const other = await world.connect('pump-2')
+  assert.equal(
+    await (await other.sender('/devices/pump-2/messages/events')).send({ body: data('x') }, () => world.journal.flush()),
+    'accepted',
+  )
+})

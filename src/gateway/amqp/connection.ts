@@ -30,6 +30,7 @@ export class AmqpConnection {
   readonly transport: AmqpTransport
   readonly #shared: AmqpShared
   readonly #ticket: Ticket
+  readonly #publishesPerSecond: number | undefined
   readonly #peer: Peer
   readonly #credentials: Credentials
   readonly #cbs: Cbs
@@ -40,8 +41,9 @@ export class AmqpConnection {
   #beatAt = 0
   #isAdmitted = false
 
-  constructor(transport: AmqpTransport, shared: AmqpShared, ticket: Ticket) {
+  constructor(transport: AmqpTransport, shared: AmqpShared, ticket: Ticket, publishesPerSecond: number | undefined) {
     const { desk } = shared
+    this.#publishesPerSecond = publishesPerSecond
     this.transport = transport
     this.#shared = shared
     this.#ticket = ticket
@@ -213,7 +215,7 @@ export class AmqpConnection {
     }
     if (model !== undefined && model !== '' && model.length <= maxModelLength) hub.twins.announceModel(identity, model)
     member.value.serve(link, purpose)
-    if (purpose === 'telemetry' && link instanceof ReceiverLink) serveTelemetry(this.#shared, member.value, link)
+    if (purpose === 'telemetry' && link instanceof ReceiverLink) serveTelemetry(this.#shared, member.value, link, this.#publishesPerSecond)
     else if (purpose === 'messages' && link instanceof SenderLink) serveMessages(desk, hub, member.value, link)
     else if (purpose === 'methods' && link instanceof SenderLink) member.value.methods.serveCalls(link)
     else if (purpose === 'methods' && link instanceof ReceiverLink) member.value.methods.serveAnswers(link)

@@ -43,9 +43,12 @@ export class AmqpDoor {
     return this.#connections.size
   }
 
-  /** A peer has come. Whoever holds its socket gives the connection its bytes, and says when it is lost. */
-  accept(transport: AmqpTransport, ticket: Ticket): AmqpConnection {
-    const connection = new AmqpConnection(transport, this.#shared, ticket)
+  /**
+   * A peer has come. Whoever holds its socket gives the connection its bytes, and says when it is lost. `publishesPerSecond`: messages that one identity may
+   * send; undefined: there is no bound.
+   */
+  accept(transport: AmqpTransport, ticket: Ticket, publishesPerSecond?: number): AmqpConnection {
+    const connection = new AmqpConnection(transport, this.#shared, ticket, publishesPerSecond)
     this.#connections.add(connection)
     void transport.gone.then(() => {
       this.#connections.delete(connection)
