@@ -3,6 +3,7 @@ import { fileKind } from './endpoints/file.io.ts'
 import { mqttKind } from './endpoints/mqtt.io.ts'
 import { natsKind } from './endpoints/nats.io.ts'
 import { postgresqlKind } from './endpoints/postgresql.io.ts'
+import { s3Kind } from './endpoints/s3.io.ts'
 import { webhookKind } from './endpoints/webhook.io.ts'
 import { type AnyKind, anyKind } from './kinds.ts'
 
@@ -14,4 +15,5 @@ export const endpointKinds: readonly AnyKind[] = [
   anyKind(postgresqlKind),
   anyKind(natsKind),
   anyKind(azureBlobKind),
+  anyKind(s3Kind),
 ]
