@@ -30,21 +30,23 @@ async function connectTo(settings: MqttSettings, ports: EndpointPorts): Promise<
   const { host, port, clientId, username, passwordSecret } = settings
   await assertReach(host, ports)
   const { default: mqtt } = await import('mqtt')
-  const client = await mqtt.connectAsync({
-    protocol: 'mqtts',
-    host,
-    port,
-    protocolVersion: 5,
-    clientId,
-    clean: true,
-    // The worker knows when to try again.
-    reconnectPeriod: 0,
-    connectTimeout: connectMs,
-    rejectUnauthorized: true,
-    ...(username === undefined ? {} : { username }),
-    ...(passwordSecret === undefined ? {} : { password: secretText(passwordSecret, ports) }),
-    ...tlsOptions(settings, ports),
-  })
+  const client = await mqtt.connectAsync(
+    `mqtts://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    {
+      protocolVersion: 5,
+      clientId,
+      clean: true,
+      // The worker knows when to try again.
+      reconnectPeriod: 0,
+      connectTimeout: connectMs,
+      rejectUnauthorized: true,
+      ...(username === undefined ? {} : { username }),
+      ...(passwordSecret === undefined ? {} : { password: secretText(passwordSecret, ports) }),
+      ...tlsOptions(settings, ports),
+    },
+    // Without this the client would wait for a connection that nobody tries again.
+    false,
+  )
   // An error without a listener would end the hub; `isUsable` sees what it did.
   client.on('error', () => undefined)
   return client
