@@ -13,6 +13,8 @@ const { Client, Registry } = azure
 export const suiteHost = 'hub.suite.test'
 const cutHost = 'cut.suite.test'
 const [hubAddress, cutAddress] = ['127.0.0.6', '127.0.0.7']
+/** A name of the hub behind which a test may put what it likes, and its address. */
+export const [tapeHost, tapeAddress] = ['tape.suite.test', '127.0.0.8'] as const
 
 /** A record of feedback, as back ends read it. */
 export type FeedbackRecord = { readonly originalMessageId: string; readonly statusCode: string; readonly deviceId: string }
@@ -50,13 +52,13 @@ export async function openSuiteHub(): Promise<SuiteHub | undefined> {
   if (!(await mayBind(hubAddress, 443)) || !(await mayBind(cutAddress, 443))) return undefined
   const end = new Date(Date.now() + 3_600_000).toISOString()
   const settings = `files: {notifications: true}
-names: ["${suiteHost}", "${cutHost}"]
+names: ["${suiteHost}", "${cutHost}", "${tapeHost}"]
 broker: {deniedDelaySeconds: 0}
 authentication: {sas: {allowedUntil: "${end}"}}
 services: {sharedAccessPolicies: {allowedUntil: "${end}"}}
 `
   await using scope = new AsyncDisposableStack()
-  scope.use(knowNames({ [suiteHost]: hubAddress, [cutHost]: cutAddress }))
+  scope.use(knowNames({ [suiteHost]: hubAddress, [cutHost]: cutAddress, [tapeHost]: tapeAddress }))
   const ports = { mqtt: 8883, https: 443, amqp: 5671 }
   const hub = scope.use(await HubProcess.open({ host: hubAddress, ports, settings }))
   const before = getCACertificates('default')
