@@ -11,6 +11,16 @@ const places = [
   '/',
   '/devices',
   '/devices/boiler-1',
+  ...['twin', 'methods', 'messages', 'modules', 'files'].map((tab) => `/devices/boiler-1?tab=${tab}`),
+  '/devices/boiler-1/modules/camera',
+  '/query',
+  '/jobs',
+  '/jobs/slower',
+  '/new-job?condition=*',
+  '/configurations',
+  '/configurations/reports',
+  '/new-configuration',
+  '/routes',
   '/add',
   '/checks',
   '/explain?device=boiler-1&action=publish&topic=plant/x',
@@ -31,6 +41,18 @@ before(async () => {
   for (let n = 0; n < 20; n++) await send(client, 'boiler-1', { temperature: 60 + Math.sin(n), pressure: 1.2 })
   await client.publishAsync('plant/x', 'no', { qos: 1 })
   await stage.hub.api('POST', '/api/v1/checks/run', {})
+  const made: readonly (readonly [string, object])[] = [
+    ['devices/boiler-1/modules', { id: 'camera' }],
+    ['devices/boiler-1/messages', { body: 'x', properties: { a: '1' } }],
+    ['jobs', { id: 'slower', condition: '*', twin: { desired: { interval: 60 } } }],
+    [
+      'configurations',
+      { id: 'reports', content: { deviceContent: { 'properties.desired.report': 1 } }, targetCondition: '*', priority: 1 },
+    ],
+    ['endpoints', { name: 'archive', kind: 'file', settings: {} }],
+    ['routes', { name: 'all', endpoint: 'archive' }],
+  ]
+  for (const [path, body] of made) assert.equal((await stage.hub.api('POST', `/api/v1/${path}`, body)).status, 201, path)
   stop = () => client.endAsync(true)
 })
 after(async () => {

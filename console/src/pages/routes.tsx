@@ -17,16 +17,19 @@ const refreshMs = 2000
 const samplesKept = 300
 const inks = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5', '--series-6'] as const
 
+const shownSeconds = 120
+
 type Sample = { readonly at: number; readonly lag: ReadonlyMap<string, number> }
 
 /** The lag of every endpoint since the page was opened. */
-function useLag(endpoints: readonly EventEndpoint[] | undefined): readonly Sample[] {
+function useLag(endpoints: readonly EventEndpoint[] | undefined, askedAt: number): readonly Sample[] {
   const [samples, setSamples] = useState<readonly Sample[]>([])
   useEffect(() => {
     if (endpoints === undefined) return
     const lag = new Map(endpoints.map(({ name, lagRecords }) => [name, lagRecords]))
     setSamples((old) => [...old, { at: wallTime() / 1000, lag }].slice(-samplesKept))
-  }, [endpoints])
+    // What has not changed is the same object, but a sample none the less.
+  }, [endpoints, askedAt])
   return samples
 }
 
@@ -42,6 +45,7 @@ function LagPanel({ endpoints, samples }: { readonly endpoints: readonly EventEn
         columns={[samples.map(({ at }) => at), ...shown.map(({ name }) => samples.map(({ lag }) => lag.get(name) ?? null))]}
         series={series}
         height={160}
+        window={shownSeconds}
         summary={shown.map(({ name, lagRecords }) => `${name} is ${plural(lagRecords, 'record')} behind`).join(', ')}
       />
     </Panel>
@@ -53,7 +57,7 @@ export function RoutesPage() {
   const routes = useQuery({ queryKey: ['routes'], queryFn: fetchRoutes, refetchInterval: refreshMs })
   const made = useQuery({ queryKey: ['endpoints'], queryFn: fetchEndpoints, refetchInterval: refreshMs })
   const endpoints = made.data?.endpoints
-  const samples = useLag(endpoints)
+  const samples = useLag(endpoints, made.dataUpdatedAt)
   const set = routes.data
   const error = routes.error ?? made.error
   if (set === undefined || endpoints === undefined)

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, test } from 'node:test'
+import type { MqttClient } from 'mqtt'
+import { until } from '../../conformance/until.ts'
+import { connectDevice, openStage, type Stage } from './stage.ts'
+
+let stage: Stage
+let client: MqttClient
+before(async () => {
+  stage = await openStage()
+  client = await connectDevice(stage, await stage.hub.addDevice('pump-1'))
+  await stage.hub.addDevice('pump-2')
+  client.on('message', (topic, payload) => {
+    const id = /\$rid=(\w+)/.exec(topic)?.[1]
+    if (!topic.startsWith('$iothub/methods/POST/') || id === undefined) return
+    void client.publishAsync(`$iothub/methods/res/200/?$rid=${id}`, `{"got":${payload.length === 0 ? 'null' : payload.toString()}}`)
+  })
+  await client.subscribeAsync(['$iothub/methods/POST/#', '$iothub/twin/res/#'])
+  await client.publishAsync('$iothub/twin/PATCH/properties/reported/?$rid=1', '{"temperature":61}')
+})
+after(async () => {
+  await client.endAsync(true)
+  await stage[Symbol.asyncDispose]()
+})
+
+const patch = async (id: string, body: object): Promise<void> =>
+  assert.equal((await stage.hub.api('PATCH', `/api/v1/devices/${id}/twin`, body)).status, 200)
+
+test('a twin is changed as it was shown, merged when somebody else was quicker, and brought back from its past', async () => {
+  await patch('pump-1', { tags: { site: 'north' }, desired: { interval: 10 } })
+  const page = await stage.signedIn('/devices/pump-1?tab=twin')
+  const text = page.getByRole('textbox', { name: 'Tags and desired properties' })
+  await page.getByRole('region', { name: 'reported properties', exact: true }).getByText('61').waitFor()
+  const first = await text.inputValue()
+  await text.fill(first.replace('10', '1x'))
+  await page.getByText(/^This is no JSON/).waitFor()
+  assert.ok(await page.getByRole('button', { name: 'Save' }).isDisabled())
+
+  await text.fill(first.replace('10', '5'))
+  const mine = page.getByRole('region', { name: 'What you change' })
+  assert.match(await mine.innerText(), /- desired\.interval {2}10\s+\+ desired\.interval {2}5/)
+  await patch('pump-1', { desired: { interval: 7 }, tags: { line: 2 } })
+  await page.locator('[data-conflict="1"]').waitFor()
+  assert.ok(await page.getByRole('button', { name: 'Save' }).isDisabled(), 'what somebody else did can be overwritten unseen')
+  await page.getByRole('button', { name: 'Merge, mine wins' }).click()
+  await until('both are in the text', 5000, async () => /"line": 2/.test(await text.inputValue()))
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('saved', { exact: true }).waitFor()
+  const { json } = await stage.hub.api('GET', '/api/v1/devices/pump-1/twin')
+  assert.deepEqual(Reflect.get(Object(json['desired']), 'properties'), { interval: 5 })
+  assert.deepEqual(json['tags'], { site: 'north', line: 2 })
+
+  await page.getByRole('button', { name: 'Restore version 4', exact: true }).click()
+  await mine.getByText('- tags.line').waitFor()
+  await mine.getByText('+ desired.interval  10').waitFor()
+  await page.getByRole('button', { name: 'Undo all' }).click()
+  await page.context().close()
+})
+
+test('a method is called with what it answers and how long that took; one that is away says what to do', async () => {
+  const page = await stage.signedIn('/devices/pump-1?tab=methods')
+  await page.getByRole('textbox', { name: 'Method' }).fill('reboot')
+  await page.getByRole('textbox', { name: /^Payload/ }).fill('{"delay": 3}')
+  await page.getByRole('button', { name: 'Call', exact: true }).click()
+  await page.locator('[data-answer="200"]').waitFor()
+  assert.match(await page.getByRole('region', { name: 'answer', exact: true }).innerText(), /"delay": 3/)
+  await page.getByRole('row', { name: /reboot.*200/ }).waitFor()
+  await page.goto(`${stage.url}/devices/pump-2?tab=methods`)
+  await page.getByRole('textbox', { name: 'Method' }).fill('reboot')
+  await page.getByRole('button', { name: 'Call', exact: true }).click()
+  await page.getByText('A connect timeout waits for it.').waitFor()
+  await page.context().close()
+})
+
+test('a message waits with its properties until the queue is emptied, and the timeline says both', async () => {
+  const page = await stage.signedIn('/devices/pump-2?tab=messages')
+  await page.getByRole('textbox', { name: 'Body' }).fill('{"say":"<b>hello</b>"}')
+  await page.getByRole('textbox', { name: /^Message id/ }).fill('m-1')
+  await page.getByRole('button', { name: 'Add a property' }).click()
+  await page.getByLabel('Name of property 1').fill('level')
+  await page.getByLabel('Value of property 1').fill('3')
+  await page.getByRole('button', { name: 'Send', exact: true }).click()
+  await page.locator('[data-receipt]', { hasText: 'is on disk' }).waitFor()
+  await page.getByRole('row', { name: /m-1.*level=3/ }).waitFor()
+  await page.getByRole('button', { name: 'Empty…' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Empty' }).click()
+  await page.getByText('Nothing waits.').waitFor()
+  await page.getByRole('tab', { name: 'Overview' }).click()
+  await page.getByText('1 waiting message dropped').waitFor()
+  await page.getByText('message m-1 waits').waitFor()
+  await page.context().close()
+})
+
+test('a module is added, opened and deleted', async () => {
+  const page = await stage.signedIn('/devices/pump-1?tab=modules')
+  await page.getByRole('textbox', { name: 'Module id' }).fill('camera')
+  await page.getByRole('button', { name: 'Add module' }).click()
+  await page.getByRole('link', { name: 'camera' }).click()
+  await page.getByRole('heading', { level: 1, name: 'camera' }).waitFor()
+  await page.getByText('It has reported nothing so far.').waitFor()
+  await page.getByRole('button', { name: 'Delete…' }).click()
+  await page.getByLabel('Type camera to go on').fill('camera')
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await page.getByText('No module yet.').waitFor()
+  await page.context().close()
+})
+
+test('a query is corrected at the place it is told, its results are kept as a file, and become a job that is followed to its end', async () => {
+  await patch('pump-2', { tags: { site: 'north' } })
+  const page = await stage.signedIn('/query', { acceptDownloads: true })
+  const text = page.getByRole('textbox', { name: 'Text of the query' })
+  await text.fill("SELECT * FROM devices\nWHERE tags.site == 'north'")
+  await text.press('Control+Enter')
+  await page.getByText('Line 2, column 18').waitFor()
+  await text.fill("SELECT * FROM devices\nWHERE tags.site = 'north'")
+  await text.press('Control+Enter')
+  await page.locator('[data-rows="2"]').waitFor()
+  const [saved] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()])
+  assert.match(await readFile(await saved.path(), 'utf8'), /^deviceId,.*\r\npump-1,/)
+
+  await page.getByRole('link', { name: 'Job from this…' }).click()
+  await page.locator('[data-count="2"]').waitFor()
+  await page.getByRole('radio', { name: 'Call a method' }).check({ force: true })
+  await page.getByRole('textbox', { name: 'Method' }).fill('reboot')
+  await page.getByRole('textbox', { name: /^Job id/ }).fill('reboot-north')
+  await page.getByRole('button', { name: 'Make the job' }).click()
+  await page.locator('[data-job="completed"]').waitFor({ timeout: 20_000 })
+  await page.getByText('Devices done: 2 of 2').waitFor()
+  await page.getByRole('row', { name: /^pump-1 completed status 200/ }).waitFor()
+  await page.getByRole('row', { name: /^pump-2 failed .*hub\/device-offline/ }).waitFor()
+  await page.goto(`${stage.url}/jobs`)
+  await page.getByRole('row', { name: /^reboot-north completed calls reboot/ }).waitFor()
+  await page.context().close()
+})
+
+test('a configuration says whom it is for before it is made, and is applied and changed', async () => {
+  await patch('pump-1', { tags: { site: 'north' } })
+  const page = await stage.signedIn('/new-configuration')
+  await page.getByRole('textbox', { name: 'Configuration id' }).fill('reports')
+  const condition = page.getByRole('textbox', { name: /^Target condition/ })
+  await condition.fill("tags.site = 'nowhere'")
+  await page.locator('[data-count="0"]').waitFor()
+  await condition.fill("tags.site = 'north'")
+  await page.locator('[data-count="2"]').waitFor()
+  await page.getByRole('button', { name: 'Make the configuration' }).click()
+  await page.getByRole('heading', { level: 1, name: 'reports' }).waitFor()
+  await page.getByRole('row', { name: 'pump-2 applied' }).waitFor({ timeout: 20_000 })
+  await page.getByRole('spinbutton', { name: 'Priority' }).fill('20')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('priority 20').waitFor()
+  await page.context().close()
+})
+
+test('a route is drawn, tried with a message, and told how far its endpoint is', async () => {
+  const page = await stage.signedIn('/routes')
+  const endpoints = page.getByRole('region', { name: 'Endpoints', exact: true })
+  await endpoints.getByRole('textbox', { name: 'Name' }).fill('archive')
+  await endpoints.getByRole('button', { name: 'Make endpoint' }).click()
+  await page.locator('[data-endpoint="archive"]').waitFor()
+  const routes = page.getByRole('region', { name: 'Routes', exact: true })
+  await routes.getByRole('textbox', { name: 'Name' }).fill('hot')
+  await routes.getByRole('combobox', { name: 'Endpoint' }).selectOption('archive')
+  await routes.getByRole('textbox', { name: /^Condition/ }).fill('$body.temperature > 80')
+  await routes.getByRole('button', { name: 'Add route' }).click()
+  await page.getByRole('img', { name: /Messages of devices go by hot to archive/ }).waitFor()
+  await page.getByRole('button', { name: 'Test', exact: true }).click()
+  await page.getByText('goes to archive').waitFor()
+  await client.publishAsync('devices/pump-1/messages/events/$.ct=application%2Fjson&$.ce=utf-8', '{"temperature":90}', { qos: 1 })
+  await page.locator('.way-note', { hasText: '1 delivered, 0 behind' }).waitFor({ timeout: 20_000 })
+  await page.getByText('Every event was taken so far.').waitFor()
+  await page.context().close()
+})
