@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { type Outcome, type Problem, done, exit, stop } from '../exit.ts'
 import { type Given, isSet, position, text } from '../given.ts'
 import type { Hub } from '../hub.ts'
+import { codeOf } from '../hub-files.io.ts'
 import { styled } from '../line.ts'
 import type { Run } from '../spec.ts'
 import { type LineFile, newLineFile } from './files.io.ts'
@@ -147,10 +148,13 @@ async function apply(context: Context, given: Given, hub: Hub, id: string, summa
           return job.failed > 0 ? { ok: true, value: exit.failed } : done
         }
       }
+  } catch (error) {
+    // The hub has gone, in the middle of a line perhaps; anything else is for whoever started this.
+    if (context.signal.aborted || (codeOf(error) === undefined && !(error instanceof SyntaxError))) throw error
   } finally {
     progress.end()
   }
-  return stop(exit.failed, what, 'the answer of the hub ended early.', 'run the same command again: it plans what is missing.')
+  return stop(exit.unreachable, what, 'the answer of the hub ended early.', 'run the same command again: it plans what is missing.')
 }
 
 function told(what: string, line: unknown): { readonly ok: false; readonly error: Problem } {

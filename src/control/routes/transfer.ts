@@ -131,6 +131,8 @@ function working({ ports: { hub } }: Parts): readonly Route[] {
         return ok(async (out: StreamOut) => {
           const tell: Parameters<typeof hub.transfer.apply>[3] = ({ done, total, problems }) =>
             write(out, [...problems.map((one) => ({ kind: 'problem' as const, ...one })), { kind: 'progress', done, total }])
+          // The plan is made again before anything is done: who waits is told at once that it goes on.
+          await write(out, [{ kind: 'progress', done: 0, total: 0 }])
           const done = await hub.transfer.apply(grants, call.params.id, call.body.digest, tell, out.signal)
           if (done.ok) return write(out, [{ kind: 'done', import: importView(done.value) }])
           return write(out, [{ kind: 'refused', code: done.error.code, message: done.error.message }])
