@@ -54,6 +54,13 @@ await stage.hub.api('POST', '/api/v1/policies', { text: lineRules('plant/line-2/
 const panel = await connectDevice(stage, await stage.hub.addDevice('robot-1'), 5)
 await panel.subscribeAsync('plant/line-2/+/temperature', { qos: 1 })
 
+for (const id of machines)
+  await stage.hub.api('PATCH', `/api/v1/devices/${id}/twin`, { tags: { site: id.startsWith('pump') ? 'south' : 'north' } })
+await stage.hub.api('POST', '/api/v1/jobs', { id: 'interval-10', condition: "tags.site = 'north'", twin: { desired: { interval: 10 } } })
+await stage.hub.api('POST', '/api/v1/endpoints', { name: 'archive', kind: 'file', settings: { format: 'parquet' } })
+await stage.hub.api('POST', '/api/v1/routes', { name: 'all-telemetry', endpoint: 'archive' })
+await stage.hub.api('POST', '/api/v1/routes', { name: 'twins', endpoint: 'archive', source: 'TwinChangeEvents' })
+
 let turn = 0
 const timer = setInterval(() => {
   turn += 1
@@ -94,6 +101,17 @@ await shot('live-dark', '/', 'dark', async (page) => {
 })
 await shot('devices', '/devices', 'light')
 await shot('device', '/devices/boiler-1', 'light')
+await shot('twin', '/devices/boiler-1?tab=twin', 'light', async (page) => {
+  const text = page.getByRole('textbox', { name: 'Tags and desired properties' })
+  await text.fill((await text.inputValue()).replace('"interval": 10', '"interval": 5'))
+})
+await shot('query', '/query', 'light', async (page) => {
+  await page.getByLabel('Example').selectOption('Every device')
+  await page.getByRole('button', { name: 'Run', exact: true }).click()
+  await page.locator('[data-rows]').waitFor()
+})
+await shot('job', '/jobs/interval-10', 'light')
+await shot('routes', '/routes', 'dark')
 await shot('checks', '/checks', 'light', async (page) => page.locator('summary').first().click())
 await shot('policies', '/edit-policy?name=line-2', 'light', async (page) => {
   await page.getByRole('textbox', { name: 'Text of the policy document' }).fill(lineRules('plant/line-2/state/#'))

@@ -149,7 +149,7 @@ export function RoutesPanel({ set, endpoints }: { readonly set: RouteSet; readon
                       <button
                         type="button"
                         className="button button-small"
-                        aria-label={`Switch ${one.name} ${one.isEnabled ? 'off' : 'on'}`}
+                        aria-label={`Switch ${one.isEnabled ? 'off' : 'on'} ${one.name}`}
                         disabled={toggle.isPending}
                         onClick={() => toggle.mutate(one)}
                       >

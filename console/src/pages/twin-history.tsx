@@ -72,7 +72,7 @@ function Row({
           <button
             type="button"
             className="button button-small"
-            aria-label={`${was === undefined ? 'Use the values of' : 'Restore'} version ${change.version}`}
+            aria-label={`${was === undefined ? 'Use these values of' : 'Restore'} version ${change.version}`}
             onClick={restore}
           >
             {was === undefined ? 'Use these values' : 'Restore'}
