@@ -164,6 +164,10 @@ async function planIdentity(ports: PlanPorts, sofar: PlanSoFar, { identity, bulk
     const module = ports.modules.find(identity)
     if (module !== undefined) compareModule(differences, module, target.said, ports.modules.sharedKeys(identity))
   }
+  if (differences.found.some(({ field }) => field.startsWith('authentication.symmetricKey'))) {
+    const allowed = mayShareKeys(ports.sharedKeys, ports.clock)
+    if (!allowed.ok) return allowed
+  }
   if (twin !== undefined) await compareTwin(ports, identity, bulk, differences)
   if (differences.found.length === 0) return ok({ action: 'same', differences })
   if (mode === 'create')

@@ -191,6 +191,26 @@ test('while shared keys are off, who has some arrives disabled, and a later impo
     keys.secondaryKey,
   )
   assert.equal((await plan(transfer, await stage(transfer, fleet))).counts.same, 9)
+  const other = { id: 'keyed', authentication: { type: 'sas', symmetricKey: { ...keys, primaryKey: key(9) } } }
+  const certified = { id: 'leaf', authentication: { type: 'sas', symmetricKey: keys } }
+  const { said } = await plan(transfer, await stage(transfer, { devices: [other, certified] }))
+  assert.deepEqual(said, { keyed: 'hub/sas-off', leaf: 'hub/sas-off' })
+})
+
+test('children of IoT Edge devices that come before their parents have the scopes of their parents here', async () => {
+  await using scene = await off()
+  const { transfer, devices } = scene.hub
+  const edge = (id: string, parentScopes: readonly string[]) => ({
+    id,
+    authentication: { type: 'certificateAuthority' },
+    capabilities: { iotEdge: true },
+    deviceScope: `ms-azure-iot-edge://${id}-1`,
+    parentScopes,
+  })
+  const files = { devices: [edge('lower', ['ms-azure-iot-edge://upper-1']), edge('upper', [])] }
+  assert.deepEqual((await move(transfer, files)).problems, [])
+  assert.deepEqual(devices.find('lower')?.parentScopes, [devices.find('upper')?.deviceScope])
+  assert.equal((await plan(transfer, await stage(transfer, files))).counts.same, 2)
 })
 
 test('lines that cannot be are refused by themselves, each with its reason, and the others are done', async () => {
