@@ -46,7 +46,7 @@ export function conversationDifferences(transcript: readonly Line[], hub: readon
 /** Lines that one side has and the other has not, in their order: `-` the transcript alone, `+` the hub alone. */
 export function differences(transcript: readonly Line[], hub: readonly Line[]): readonly string[] {
   // The longest common sequence, by the table that everybody draws.
-  const lengths = Array.from({ length: transcript.length + 1 }, () => new Array<number>(hub.length + 1).fill(0))
+  const lengths = Array.from({ length: transcript.length + 1 }, () => Array.from(hub, () => 0))
   const at = (i: number, j: number): number => lengths[i]?.[j] ?? 0
   for (let i = transcript.length - 1; i >= 0; i--)
     for (let j = hub.length - 1; j >= 0; j--) {
