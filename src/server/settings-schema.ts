@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { defaultAdmissionLimits as admission, defaultListenerLimits as listener, defaultLoadBounds as load } from '#gateway'
 import { limits as bounds } from '#base'
+import { eventsSchema, routesSchema } from './routes-settings.ts'
 import { throttlesSchema } from './service-throttles.ts'
 
 /*
@@ -334,27 +335,8 @@ export const settingsSchema = Type.Object(
     services: Type.Optional(servicesSchema),
     limits: Type.Optional(limitsSchema),
     broker: Type.Optional(brokerSchema),
-    routes: group(
-      {
-        allowedHosts: Type.Optional(
-          Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
-            maxItems: 64,
-            description:
-              'Names and addresses that endpoints of routes may reach although they are private or of this machine. Others of that sort are refused, whatever a name resolves to.',
-          }),
-        ),
-      },
-      'Where routes may deliver to (docs/routes.md).',
-    ),
-    events: group(
-      {
-        partitions: whole(
-          { min: 2, max: 32, unit: 'partitions', default: 4 },
-          'How many there are. A change moves devices to other partitions, and readers must begin anew.',
-        ),
-      },
-      'The built-in endpoint that back ends read telemetry from, as from an Event Hub (docs/amqp.md).',
-    ),
+    routes: routesSchema,
+    events: eventsSchema,
     files: group(
       {
         notifications: Type.Optional(
