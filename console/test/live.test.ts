@@ -108,7 +108,7 @@ test('about shows the root fingerprint and every open socket with its reason', a
   const { json } = await stage.hub.api('GET', '/api/v1/hub')
   const shown = (await page.locator('.copy-value code').first().innerText()).replaceAll(':', '').toLowerCase()
   assert.equal(shown, String(json['rootFingerprint']).replaceAll(':', '').toLowerCase())
-  assert.equal(await page.locator('tbody tr').count(), 3)
+  assert.equal(await page.locator('tbody tr').count(), 4)
   await page.context().close()
 })
 
