@@ -24,6 +24,7 @@ const wanted = [
   ['chromium', 'chromium'],
   ['postgresql', '/usr/lib/postgresql'],
   ['nats-server', 'nats-server'],
+  ['rabbitmq-server', '/usr/lib/rabbitmq/bin/rabbitmq-server'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
 ]

@@ -1,3 +1,4 @@
+import { amqpKind } from './endpoints/amqp.io.ts'
 import { azureBlobKind } from './endpoints/azure-blob.io.ts'
 import { fileKind } from './endpoints/file.io.ts'
 import { mqttKind } from './endpoints/mqtt.io.ts'
@@ -16,4 +17,5 @@ export const endpointKinds: readonly AnyKind[] = [
   anyKind(natsKind),
   anyKind(azureBlobKind),
   anyKind(s3Kind),
+  anyKind(amqpKind),
 ]

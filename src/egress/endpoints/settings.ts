@@ -143,7 +143,7 @@ export class SettingsReader {
   }
 
   #missing(name: string): string {
-    if (!this.#members.has(name)) this.wrong(`${name} is missing`)
+    if (this.#members.get(name) === undefined) this.wrong(`${name} is missing`)
     return ''
   }
 }
