@@ -1,19 +1,23 @@
 import azureDevice from 'azure-iot-device'
-import azureMqtt from 'azure-iot-device-mqtt'
 import { until, within } from '../../until.ts'
-import { plain, report } from '../case.ts'
+import { plain, report, transportOf } from '../case.ts'
 
 const { Client, Message } = azureDevice
 
 /** What the other side does in the meantime. */
 export type OtherSide = { method(): Promise<void>; message(): Promise<void>; desired(): Promise<void> }
 
-/** The program of a device that 12.1 is of, as its maker wrote it: what it is told and what it sees, in its order. */
-export async function runDevice(connectionString: string, ca: string, otherSide: OtherSide): Promise<readonly string[]> {
+/** The program of a device that 12.1 and 12.5 are of, as its maker wrote it: what it is told and what it sees, in its order. */
+export async function runDevice(
+  over: 'mqtt' | 'amqp',
+  connectionString: string,
+  ca: string,
+  otherSide: OtherSide,
+): Promise<readonly string[]> {
   const seen: string[] = []
   const see = (what: string, ...values: readonly unknown[]) => void seen.push(`${what} ${JSON.stringify(values)}`)
   const count = (what: string) => seen.filter((line) => line.startsWith(what)).length
-  const client = Client.fromConnectionString(connectionString, azureMqtt.Mqtt)
+  const client = Client.fromConnectionString(connectionString, transportOf[over])
   await client.setOptions({ ca, modelId: 'dtmi:com:example:T;1' })
   see('opened', Object(await within('it opens', 15_000, client.open())).constructor.name)
   client.onDeviceMethod('reboot', (request, response) => {
