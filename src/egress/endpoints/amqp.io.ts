@@ -55,17 +55,16 @@ class Link {
     const { host, port, address, password } = settings
     await assertReach(host, ports)
     const { default: rhea } = await import('rhea')
-    const proof = password === undefined ? {} : { username: password.user, password: secretText(password.passwordSecret, ports) }
     const options = tlsOptions(settings, ports)
     const container = rhea.create_container({ id: 'thingwall' })
     let socket: TLSSocket | undefined
     // The types of the client do not know of SASL EXTERNAL.
-    const external = { enable_sasl_external: password === undefined }
-    const connection = container.connect({
-      ...external,
-      ...proof,
+    const external = { enable_sasl_external: true }
+    const base = {
       hostname: host,
-      reconnect: false,
+      host,
+      port,
+      reconnect: false as const,
       connection_details: () => ({
         host,
         port,
@@ -75,7 +74,11 @@ class Link {
             connected,
           )),
       }),
-    })
+    }
+    const connection =
+      password === undefined
+        ? container.connect({ ...base, ...external })
+        : container.connect({ ...base, username: password.user, password: secretText(password.passwordSecret, ports) })
     if (socket === undefined) throw new Error('bug: the client made no connection')
     // The client's own heartbeats would outlive a connection that broke.
     socket.setKeepAlive(true, keepAliveMs)
@@ -118,6 +121,8 @@ class Link {
   destroy(): void {
     this.#fail(new Error('the connection was closed'))
     this.#socket.destroy()
+    // The client's timers would outlive its connection.
+    for (const name of ['heartbeat_in', 'heartbeat_out', 'abort_idle']) clearTimeout(timerAt(this.#connection, name))
   }
 
   #listen(address: string): void {
@@ -127,7 +132,7 @@ class Link {
       const said =
         error === undefined
           ? ''
-          : ` ${'condition' in error ? String(error.condition) : ''} ${'description' in error ? String(error.description) : error instanceof Error ? error.message : ''}`
+          : ` ${'condition' in error ? String(error.condition) : ''} ${'description' in error ? error.description : error instanceof Error ? error.message : ''}`
       this.#fail(new Error(`${what}:${said}`))
     }
     for (const [event, what] of [
@@ -188,4 +193,9 @@ function maxMessageBytes(sender: object | undefined): number {
 
 function at(holder: unknown, name: string): unknown {
   return typeof holder === 'object' && holder !== null ? Reflect.get(holder, name) : undefined
+}
+
+function timerAt(holder: object, name: string): NodeJS.Timeout | undefined {
+  const timer: NodeJS.Timeout | undefined = Reflect.get(holder, name)
+  return timer
 }

@@ -165,6 +165,7 @@ default_pass = ${password}
     const closed = new Promise((resolve) => connection.once('connection_close', resolve))
     connection.close()
     await closed
+    for (const name of ['heartbeat_in', 'heartbeat_out', 'abort_idle']) clearTimeout(Reflect.get(connection, name))
     return found
   }
 
