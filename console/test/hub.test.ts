@@ -169,5 +169,7 @@ test('a route is drawn, tried with a message, and told how far its endpoint is',
   await client.publishAsync('devices/pump-1/messages/events/$.ct=application%2Fjson&$.ce=utf-8', '{"temperature":90}', { qos: 1 })
   await page.locator('.way-note', { hasText: '1 delivered, 0 behind' }).waitFor({ timeout: 20_000 })
   await page.getByText('Every event was taken so far.').waitFor()
+  await page.getByRole('button', { name: 'Fallback', pressed: true }).click()
+  await page.getByText('what matches no route goes nowhere').waitFor()
   await page.context().close()
 })

@@ -28,6 +28,10 @@ export const switchRoute = (name: string, isEnabled: boolean, version: number): 
 export const removeRoute = (name: string, version: number): Promise<RouteSet> =>
   take(client.DELETE('/api/v1/routes/{name}', { params: { path: { name } }, headers: at(version) }))
 
+/** Says whether messages that no route matches go to the built-in endpoint, if the routes are still at that version. */
+export const switchFallback = (isEnabled: boolean, version: number): Promise<RouteSet> =>
+  take(client.POST('/api/v1/route-fallback', { body: { isEnabled }, headers: at(version) }))
+
 /** Every endpoint that was made, and how it does. */
 export const fetchEndpoints = (): Promise<EventEndpoints> => take(client.GET('/api/v1/endpoints'))
 

@@ -1,12 +1,12 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { queryClient } from '../api/query-client.ts'
-import { addRoute, removeRoute, switchRoute } from '../api/routes.ts'
+import { addRoute, removeRoute, switchFallback, switchRoute } from '../api/routes.ts'
 import type { EventEndpoint, EventRoute, EventSource, RouteSet } from '../api/types.ts'
 import { builtInEndpoint, eventSources, sourceText } from '../lib/routes.ts'
 import { announce } from '../ui/announce.tsx'
 import { Confirm, type Question } from '../ui/confirm.tsx'
-import { Badge, Empty, Panel, ProblemNote } from '../ui/parts.tsx'
+import { Badge, Empty, Facts, Panel, ProblemNote } from '../ui/parts.tsx'
 
 const isSource = (value: string): value is EventSource => eventSources.some(([name]) => name === value)
 
@@ -98,6 +98,10 @@ export function RoutesPanel({ set, endpoints }: { readonly set: RouteSet; readon
     mutationFn: ({ name, isEnabled }: EventRoute) => switchRoute(name, !isEnabled, set.version),
     onSuccess: (now) => queryClient.setQueryData(['routes'], now),
   })
+  const fall = useMutation({
+    mutationFn: () => switchFallback(!set.fallback, set.version),
+    onSuccess: (now) => queryClient.setQueryData(['routes'], now),
+  })
   const ask = (name: string): void =>
     setQuestion({
       title: `Remove ${name}?`,
@@ -111,9 +115,25 @@ export function RoutesPanel({ set, endpoints }: { readonly set: RouteSet; readon
   return (
     <Panel
       title="Routes"
-      aside={<span className="quiet">{set.fallback ? 'what matches no route goes to the built-in endpoint' : 'no fallback'}</span>}
+      aside={
+        <span className="actions">
+          <span className="quiet">
+            {set.fallback ? 'what matches no route goes to the built-in endpoint' : 'what matches no route goes nowhere'}
+          </span>
+          <button
+            type="button"
+            className="button button-small"
+            aria-pressed={set.fallback}
+            disabled={fall.isPending}
+            onClick={() => fall.mutate()}
+          >
+            Fallback
+          </button>
+        </span>
+      }
     >
       {toggle.error === null ? null : <ProblemNote error={toggle.error} />}
+      {fall.error === null ? null : <ProblemNote error={fall.error} />}
       {set.routes.length === 0 ? (
         <Empty title="No route yet." />
       ) : (
@@ -170,6 +190,9 @@ export function RoutesPanel({ set, endpoints }: { readonly set: RouteSet; readon
             </tbody>
           </table>
         </div>
+      )}
+      {set.enrichments.length === 0 ? null : (
+        <Facts pairs={set.enrichments.map(({ key, value, endpoints: to }) => [`adds ${key}`, `${value}, for ${to.join(', ')}`] as const)} />
       )}
       <AddForm set={set} endpoints={endpoints} />
       <Confirm question={question} close={() => setQuestion(null)} />
