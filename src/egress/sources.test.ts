@@ -37,7 +37,10 @@ test('every source is told in its own form, and telemetry on other topics is a s
   assert.equal(JSON.parse(String(reported?.body)).properties.reported.t, 1)
   const numbers = rest.slice(0, 12).map(({ body }) => JSON.parse(body.toString()).sequenceNumber)
   assert.equal(new Set(numbers).size, 12)
-  assert.deepEqual(numbers, numbers.toSorted())
+  assert.deepEqual(
+    numbers,
+    numbers.toSorted((a: string, b: string) => (a < b ? -1 : 1)),
+  )
   assert.equal(rest[12]?.system['mqtt-topic'], 'plant/line-1')
 })
 
