@@ -25,6 +25,7 @@ const wanted = [
   ['postgresql', '/usr/lib/postgresql'],
   ['nats-server', 'nats-server'],
   ['rabbitmq-server', '/usr/lib/rabbitmq/bin/rabbitmq-server'],
+  ['python3-confluent-kafka', '/usr/lib/python3/dist-packages/confluent_kafka/__init__.py'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
 ]

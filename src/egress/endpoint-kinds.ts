@@ -1,6 +1,7 @@
 import { amqpKind } from './endpoints/amqp.io.ts'
 import { azureBlobKind } from './endpoints/azure-blob.io.ts'
 import { fileKind } from './endpoints/file.io.ts'
+import { kafkaKind } from './endpoints/kafka.io.ts'
 import { mqttKind } from './endpoints/mqtt.io.ts'
 import { natsKind } from './endpoints/nats.io.ts'
 import { postgresqlKind } from './endpoints/postgresql.io.ts'
@@ -18,4 +19,5 @@ export const endpointKinds: readonly AnyKind[] = [
   anyKind(azureBlobKind),
   anyKind(s3Kind),
   anyKind(amqpKind),
+  anyKind(kafkaKind),
 ]
