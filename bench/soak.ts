@@ -82,8 +82,7 @@ async function visit(index: number): Promise<void> {
   while (performance.now() < leaves && !socket.destroyed) {
     const qos = [0, 1, 1, 1, 2][pick(5)] === 2 ? 2 : pick(4) === 0 ? 0 : 1
     // Few topics, so that all that can be retained is retained after minutes: what rises later is a leak.
-    const topic =
-      [`devices/${name}/messages/events/`, `devices/${name}/cmd/${pick(10)}`, `devices/${name}/${pick(5)}/state`][pick(3)] ?? ''
+    const topic = [`devices/${name}/messages/events/`, `devices/${name}/cmd/${pick(10)}`, `devices/${name}/${pick(5)}/state`][pick(3)] ?? ''
     const id = qos === 0 ? {} : { packetId: (packetId = (packetId % 60_000) + 1) }
     socket.write(
       encode({ type: 'publish', topic, payload: Buffer.alloc(pick(400), 0x61), qos, retain: pick(20) === 0, dup: false, ...id }, version),

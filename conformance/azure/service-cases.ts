@@ -4,7 +4,7 @@ import azureDevice from 'azure-iot-device'
 import azure from 'azure-iothub'
 import { until, within } from '../until.ts'
 import { type Case, type Held, deviceOver } from './case.ts'
-import { feedbackOf, hasStatus, sendToDevice } from './device-cases.ts'
+import { feedbackOf, sendToDevice } from './device-cases.ts'
 import { suiteHost } from './suite-hub.ts'
 
 /*
@@ -98,30 +98,6 @@ const content: Case = {
   },
 }
 
-const moving: Case = {
-  row: 'S5',
-  title: 'exportDevicesToBlob, importDevicesFromBlob, getJob, listJobs: against our own files; nowhere else',
-  over: 'rest',
-  async play(suite, id) {
-    await suite.registry.create({ deviceId: id, authentication: { type: 'certificateAuthority' } })
-    const container = `https://${suiteHost}/moving`
-    const ended = async (job: unknown): Promise<string> => {
-      const { jobId } = Object(job)
-      let status = ''
-      await until(`job ${jobId} has ended`, 15_000, async () => {
-        const found: unknown = await suite.registry.getJob(jobId)
-        status = String(Object(Object(found).responseBody ?? found).status)
-        return ['completed', 'failed'].includes(status)
-      })
-      return status
-    }
-    const body = (answer: unknown): unknown => Object(answer).responseBody ?? answer
-    assert.equal(await ended(body(await suite.registry.exportDevicesToBlob(container, true))), 'completed')
-    assert.equal(await ended(body(await suite.registry.importDevicesFromBlob(container, container))), 'completed')
-    await assert.rejects(suite.registry.exportDevicesToBlob('https://elsewhere.example/c', true), hasStatus(400))
-  },
-}
-
 const purge: Case = {
   row: 'S8',
   title: 'a queue is purged: nothing is left of it, and feedback says so',
@@ -144,4 +120,4 @@ const purge: Case = {
 }
 
 /** All of them. */
-export const serviceCases: readonly Case[] = [...backEnds, uploads, content, moving, purge]
+export const serviceCases: readonly Case[] = [...backEnds, uploads, content, purge]

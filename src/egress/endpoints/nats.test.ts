@@ -67,7 +67,10 @@ describe('delivery by device', () => {
       return undefined
     }
     await assert.rejects(deliverByDevice(testEvents(1, 9), send), /down/)
-    assert.deepEqual(sent.toSorted((a, b) => a - b), [1, 2, 3, 5, 6, 8, 9])
+    assert.deepEqual(
+      sent.toSorted((a, b) => a - b),
+      [1, 2, 3, 5, 6, 8, 9],
+    )
   })
   test('poison is told only when all before it were taken', async () => {
     const send = async ({ offset }: { readonly offset: number }) => {
