@@ -16,6 +16,7 @@ export type FilePorts = BlobPorts & {
   readonly commit: AuditedCommit
   readonly tell: (fact: FactOf<'file-upload-started' | 'file-uploaded' | 'service-messages-dropped'>) => void
   readonly isRegistered: (device: DeviceId) => boolean
+  readonly isEnabled: (device: string) => boolean
   readonly notifications: LockedQueues
   /** Where devices reach our own store: name and, unless it is 443, port of the HTTPS listener. */
   readonly localHost: () => string
@@ -229,7 +230,8 @@ class Uploads implements Files, Disposable {
     const { target } = this.#settings
     const claim = verifyBlob(this.#ports.key, path, query, this.#ports.clock.now())
     const upload = claim === undefined ? undefined : this.#open.get(claim.correlationId)
-    const fits = upload !== undefined && upload.blobName === claim?.blobName
+    // Whoever was disabled meanwhile holds a signature that says nothing of it.
+    const fits = upload !== undefined && upload.blobName === claim?.blobName && this.#ports.isEnabled(upload.device)
     if (!fits || target.kind !== 'local' || claim.containerName !== target.containerName)
       return refuse('hub/blob-forbidden', 'The signature does not allow this: it is for another blob, has expired, or its upload is over.')
     return ok(upload)

@@ -89,7 +89,8 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
   devices.onRemoving(messages.removing)
   devices.onRemoved(messages.removed)
   const isRegistered = (identity: DeviceId) => devices.find(identity) !== undefined
-  const files = scope.use(await openFilePart({ ...ports, tell, trouble, isRegistered }, ports.files, signal))
+  const isEnabled = (device: string) => devices.find(device)?.status === 'enabled'
+  const files = scope.use(await openFilePart({ ...ports, tell, trouble, isRegistered, isEnabled }, ports.files, signal))
   devices.onRemoving(files.removing)
   devices.onRemoved(files.removed)
   const methods = openMethods({
