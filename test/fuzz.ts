@@ -159,4 +159,5 @@ function hasTarget(loaded: unknown): loaded is { readonly target: Target } {
 }
 
 // Not awaited: what it imports imports this file, which must be through by then.
-if (import.meta.main) void main()
+// What a target left open must not keep a search that is over.
+if (import.meta.main) void main().then(() => process.exit())
