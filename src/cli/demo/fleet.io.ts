@@ -7,6 +7,9 @@ import { codeOf } from '../hub-files.io.ts'
 import { type Behaviour, behave } from './behaviour.io.ts'
 import { reading } from './telemetry.ts'
 
+/** How long a device may take to say goodbye. */
+const closeMs = 2_000
+
 /** A device of the demo with what it needs to connect. The key lives in memory only. */
 export type DemoDevice = {
   readonly name: string
@@ -68,6 +71,8 @@ export async function runFleet(sdk: Sdk, devices: readonly DemoDevice[], config:
       }
     }),
   )
+  // A client that was refused keeps timers of its own for minutes, and with them the process.
+  setTimeout(() => process.exit(), closeMs).unref()
   return acknowledged
 }
 
@@ -84,7 +89,7 @@ async function runDevice(sdk: Sdk, device: DemoDevice, index: number, everyMs: n
   heard.opened()
   try {
     const behaviour: Behaviour = { everyMs }
-    await behave(client, behaviour)
+    await within(behave(client, behaviour), ended)
     const start = performance.now()
     // Spread over the period, as real devices are.
     await pause(((everyMs * index) / 7) % everyMs, ended)
@@ -94,13 +99,27 @@ async function runDevice(sdk: Sdk, device: DemoDevice, index: number, everyMs: n
       message.contentType = 'application/json'
       message.contentEncoding = 'utf-8'
       for (const [key, value] of Object.entries(properties)) message.properties.add(key, value)
-      await client.sendEvent(message)
-      heard.sent()
+      // A device that was revoked goes on trying for minutes; the end of the demo does not wait for it.
+      if (await within(client.sendEvent(message), ended)) heard.sent()
       await pause(behaviour.everyMs, ended)
     }
   } finally {
     heard.closed()
-    await client.close().catch(() => undefined)
+    await within(client.close(), AbortSignal.timeout(closeMs)).catch(() => undefined)
+  }
+}
+
+/** Whether `work` was done before `signal`; then it goes on alone, and what becomes of it is nobody's. Rejects as it does until then. */
+async function within(work: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return false
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const over = () => resolve(false)
+  signal.addEventListener('abort', over, { once: true })
+  work.catch(() => undefined)
+  try {
+    return await Promise.race([work.then(() => true), promise])
+  } finally {
+    signal.removeEventListener('abort', over)
   }
 }
 
