@@ -78,7 +78,7 @@ const stages = {
       skipped: together.skipped + apart.skipped,
     }
   },
-  console: () => runTests(tests.console, 1),
+  console: () => runTests(tests.console, 2),
 }
 
 function conditions(options) {
