@@ -176,17 +176,6 @@ test('a removed device ends its uploads; its files stay', async () => {
   assert.deepEqual(await domain.store.query('SELECT * FROM file_uploads'), [])
 })
 
-test('a disabled device uploads nothing more, whatever it has in hand', async () => {
-  const { files, begin, domain } = await scene()
-  const ticket = await begin()
-  const put = async () => code(await files.putBlock(requestFor(ticket, { comp: 'block', blockid: blockId(1) }), body('x')))
-  assert.equal(await put(), 'ok')
-  await domain.hub.devices.update(registryGrants.write, a, { status: 'disabled' })
-  assert.equal(await put(), 'hub/blob-forbidden')
-  await domain.hub.devices.update(registryGrants.write, a, { status: 'enabled' })
-  assert.equal(await put(), 'ok')
-})
-
 test('a signature is for one blob of one device, until its upload ends', async () => {
   const { files, begin, clock, onDisk } = await scene()
   const mine = await begin('mine')
