@@ -11,7 +11,7 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
   journal: { base: 'results, secrets, clock, limits' },
   bus: { base: 'device ids, clock' },
   // Floor 2: domain.
-  vault: { base: 'results, secrets, random' },
+  vault: { base: 'results, grants, secrets, clock, random', wire: 'strict JSON', store: 'secrets and their versions' },
   broker: { base: 'clock, limits', wire: 'speaks packets and topic filters' },
   access: { base: 'grants, ids, clock, random', wire: 'topics and identities as the wire spells them', store: 'sign-in sessions' },
   pki: { base: 'grants, clock, random', wire: 'DER, certificates, CSRs', store: 'inventory of what was issued' },
@@ -21,6 +21,12 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
     store: 'the registry',
     journal: 'the words of a record',
     bus: 'receipts of closed sessions',
+  },
+  provisioning: {
+    base: 'grants, ids, clock, random, secrets',
+    wire: 'certificates, tokens, strict JSON, the query language',
+    store: 'enrollments, registration records',
+    journal: 'the words of a record',
   },
   guard: { base: 'grants, clock', wire: 'probes speak MQTT', journal: 'the words of a record' },
   audit: { base: 'grants, clock', store: 'rows in the transaction of the change' },
@@ -39,6 +45,7 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
     broker: 'sessions, subscriptions, retained messages',
     access: 'who may do what',
     hub: 'who is registered; stamps telemetry',
+    provisioning: 'devices that register',
   },
   control: {
     base: 'grants, ids, clock, limits',
@@ -51,6 +58,8 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
     guard: 'checks and their evidence',
     audit: 'shows the log',
     egress: 'routes, endpoints, dead letters',
+    provisioning: 'enrollments, registration records',
+    vault: 'secrets',
   },
   // Floor 4: programs.
   server: {
@@ -65,6 +74,7 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
     pki: 'wiring',
     hub: 'wiring',
     egress: 'wiring',
+    provisioning: 'wiring',
     guard: 'wiring',
     audit: 'wiring',
     gateway: 'wiring',
@@ -85,6 +95,7 @@ export const floors: Readonly<Record<string, number>> = {
   access: 2,
   pki: 2,
   hub: 2,
+  provisioning: 2,
   guard: 2,
   audit: 2,
   egress: 2,

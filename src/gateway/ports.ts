@@ -5,6 +5,7 @@ import type { Bus } from '#bus'
 import type { Clock, DeviceId, Random, Subject } from '#base'
 import type { Hub } from '#hub'
 import type { Journal } from '#journal'
+import type { WebSite } from '#wire/web'
 import type { EventOf } from './amqp/events/source.ts'
 
 /** A certificate with its key, as TLS wants them: PEM, leaf first. */
@@ -31,6 +32,8 @@ export type GatewayPorts = {
   readonly services: Services
   /** What readers of the built-in endpoint for events see of a fact; undefined: telemetry. */
   readonly eventOf?: EventOf | undefined
+  /** What the HTTPS listener serves besides the device API, asked in this order. */
+  readonly sites?: readonly WebSite[] | undefined
   /** Answers what the HTTPS listener does not serve itself: back ends. Without it that is 404. */
   readonly http?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
   /** What the subject may do by the policy of now. Asked again for the same object it costs a lookup. */

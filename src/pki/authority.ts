@@ -193,7 +193,7 @@ export async function makeOwn(foundry: Foundry, issuer: Issuer, role: Role, pair
   if (!recorded.ok) return recorded
   const [reservation] = recorded.value
   if (!reservation) throw new Error('bug: nothing was reserved')
-  const der = issuer.sign(proof.value, reservation)
+  const der = await issuer.sign(proof.value, reservation)
   const sealed = pair.privateKey.use((bytes) => ports.seal(purposeOf(role, serial), bytes))
   return await inventory.complete(
     [{ serial, der, fingerprintSha256: fingerprintOf(der) }],

@@ -134,7 +134,7 @@ async function signAll(
     const reservation = recorded[n]
     if (!reservation) throw new Error('bug: a draft without its reservation')
     const { serial, notBefore, notAfter } = planned.proof.template
-    const der = authority.issuer.sign(planned.proof, reservation)
+    const der = await authority.issuer.sign(planned.proof, reservation)
     const fingerprintSha256 = fingerprintOf(der)
     signed.push({ serial, fingerprintSha256, der })
     issued.push({

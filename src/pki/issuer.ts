@@ -1,4 +1,3 @@
-import { type KeyObject, sign } from 'node:crypto'
 import { type Brand, type Result, ok } from '#base'
 import {
   type Certificate,
@@ -9,6 +8,7 @@ import {
   keyIdentifier,
   parseCertificate,
 } from '#wire/x509'
+import type { SigningKey } from './keys/signing-key.ts'
 import { type IssuerFacts, lintTemplate } from './lint.ts'
 import { type Template, profiles } from './profile.ts'
 
@@ -33,11 +33,11 @@ export type IssuerIdentity = IssuerFacts & { readonly subject: Buffer; readonly 
 /** Holds one issuing key (EC P-256). Signs nothing but what it linted and the inventory recorded. */
 export class Issuer {
   readonly identity: IssuerIdentity
-  readonly #key: KeyObject
+  readonly #key: SigningKey
   // The bytes to sign stay in here: what the caller holds is proof, not material that could be changed after the lint.
   readonly #unspent = new WeakMap<Linted, Buffer>()
 
-  constructor(identity: IssuerIdentity, key: KeyObject) {
+  constructor(identity: IssuerIdentity, key: SigningKey) {
     this.identity = identity
     this.#key = key
   }
@@ -54,13 +54,13 @@ export class Issuer {
     return ok(proof)
   }
 
-  /** Signs what was linted, once. The certificate comes as DER. */
-  sign(proof: Linted, recorded: Reserved): Buffer {
+  /** Signs what was linted, once. The certificate comes as DER. Throws the Fault `pki/key-unavailable`; the proof is spent then too. */
+  async sign(proof: Linted, recorded: Reserved): Promise<Buffer> {
     const tbs = this.#unspent.get(proof)
     if (!tbs) throw new Error('bug: proof spent, or from another issuer')
     if (recorded.serial !== proof.template.serial) throw new Error('bug: another serial was recorded')
     this.#unspent.delete(proof)
-    return encodeCertificate(tbs, algorithm, sign('sha256', tbs, this.#key))
+    return encodeCertificate(tbs, algorithm, await this.#key.sign(tbs))
   }
 
   #encode(template: Template): Buffer {

@@ -1,7 +1,8 @@
-import { type KeyObject, createPrivateKey, generateKeyPair } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Secret } from '#base'
 import { type PublicKey, parsePublicKey } from '#wire/x509'
+import { type SigningKey, memoryKey } from './keys/signing-key.ts'
 
 const generate = promisify(generateKeyPair)
 
@@ -20,9 +21,12 @@ export async function makeKeyPair(): Promise<KeyPair> {
   return { publicKey: parsed.value, privateKey: new Secret(privateKey) }
 }
 
-/** The key as node:crypto signs with it. The bytes are not kept by us; the library has its own copy. */
-export function signingKey(privateKey: Secret): KeyObject {
-  return privateKey.use((der) => createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }))
+/** The key as it signs. The bytes are not kept by us; the library has its own copy. */
+export function signingKey(privateKey: Secret): SigningKey {
+  const key = privateKey.use((der) => createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }))
+  const read = parsePublicKey(createPublicKey(key).export({ format: 'der', type: 'spki' }))
+  if (!read.ok) throw new Error('bug: a key of ours has no public half')
+  return memoryKey(key, read.value)
 }
 
 /** PEM text of a private key (RFC 5958), still secret. */

@@ -8,6 +8,7 @@ import { certificateChain } from '../tls-transport.io.ts'
 import { BlobApi } from './blob-api.ts'
 import { DeviceApi } from './device-api.ts'
 import type { HttpCall, HttpPeer, HttpReply } from './http-call.ts'
+import { Sites } from './sites.ts'
 
 /** A request that was not read to its end, and has more to come than this, ends its connection. */
 const drainedBytes = 256 * 1024
@@ -24,6 +25,7 @@ export interface HttpDoor {
 export function openHttpDoor(desk: Desk, front: Front): HttpDoor {
   const devices = new DeviceApi(desk)
   const blobs = new BlobApi(desk)
+  const sites = new Sites(desk)
   const slow = (request: IncomingMessage) => {
     const cancel = desk.ports.clock.after(front.limits.connectMs, () => {
       if (!request.complete) request.destroy()
@@ -35,7 +37,7 @@ export function openHttpDoor(desk: Desk, front: Front): HttpDoor {
       const call = callOf(desk, front, request)
       const isBlob = call !== undefined && blobs.serves(call.target)
       if (!isBlob) slow(request)
-      const answer = call === undefined ? undefined : isBlob ? blobs.answer(call) : devices.answer(call)
+      const answer = call === undefined ? undefined : isBlob ? blobs.answer(call) : (sites.answer(call) ?? devices.answer(call))
       if (answer === undefined) return false
       desk.counters.bytesIn += Number(request.headers['content-length'] ?? 0)
       answer

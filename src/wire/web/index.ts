@@ -1,0 +1,1 @@
+export { type WebAnswer, type WebPeer, type WebRequest, type WebSite, jsonAnswer, textAnswer } from './web.ts'
