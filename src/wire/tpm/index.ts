@@ -1,0 +1,7 @@
+export { maxHmacKeyBytes, sealHmacKey } from './activation-blob.ts'
+export type { HashName } from './algorithms.ts'
+export { type Attestation, type PcrSelection, type TpmClock, parseAttestation } from './attest.ts'
+export { limits as tpmLimits } from './limits.ts'
+export { type PublicArea, has, isBornInside, isStorageKey, parsePublicArea } from './public-area.ts'
+export { type Credential, makeCredential } from './seal.ts'
+export { type TpmSignature, parseTpmSignature, verifyTpmSignature } from './signature.ts'
