@@ -28,6 +28,8 @@ const wanted = [
   ['python3-confluent-kafka', '/usr/lib/python3/dist-packages/confluent_kafka/__init__.py'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
+  ['tpm2-tools', 'tpm2_createek'],
+  ['swtpm', 'swtpm'],
 ]
 const tests = {
   unit: ['src/**/*.test.ts', 'test/**/*.test.ts'],
