@@ -14,7 +14,12 @@ export const house: Readonly<Record<string, Readonly<Record<string, string>>>> =
   vault: { base: 'results, grants, secrets, clock, random', wire: 'strict JSON', store: 'secrets and their versions' },
   broker: { base: 'clock, limits', wire: 'speaks packets and topic filters' },
   access: { base: 'grants, ids, clock, random', wire: 'topics and identities as the wire spells them', store: 'sign-in sessions' },
-  pki: { base: 'grants, clock, random', wire: 'DER, certificates, CSRs', store: 'inventory of what was issued' },
+  pki: {
+    base: 'grants, clock, random',
+    wire: 'DER, certificates, CSRs',
+    store: 'inventory of what was issued',
+    journal: 'the words of a record',
+  },
   hub: {
     base: 'grants, ids, clock, random',
     wire: 'topics, property bags',

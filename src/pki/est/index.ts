@@ -1,0 +1,5 @@
+export { type CodeRecord, estMigrations } from './code-rows.ts'
+export { type CodeSpec, EnrollmentCodes } from './codes.ts'
+export { estLimits } from './limits.ts'
+export type { EstPorts, Standing } from './ports.ts'
+export { estSite } from './site.ts'
