@@ -80,9 +80,10 @@ export async function openControlScene(consoleDirectory?: string) {
   const journal = scope.use(await openOn(new MemoryDisk(), { clock }))
   const bus = openBus(clock)
   const knobs: Knobs = { connections: [], unwell: [], peer: undefined, report: undefined, sessions: [], shrinking: Promise.resolve() }
-  bus.onCloseSessions(async ({ device }) => {
+  bus.onCloseSessions(async (request) => {
     const before = knobs.connections.length
-    knobs.connections = knobs.connections.filter((one) => one.device !== device)
+    const named: readonly string[] = 'device' in request ? [request.device] : request.devices
+    knobs.connections = knobs.connections.filter((one) => !named.includes(one.device))
     const closed = before - knobs.connections.length
     return { closed, of: closed, transports: closed > 0 ? { mqtts: closed } : {} }
   })

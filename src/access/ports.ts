@@ -1,4 +1,4 @@
-import type { DeviceId, Instant, Result } from '#base'
+import type { CertificateProof, DeviceId, Instant, Result } from '#base'
 import type { SasPort } from './authentication/sas.ts'
 
 /** What authentication needs to know about a registered device, or about a module: then `id` is `{device}/{module}`, and it is as enabled as its device. */
@@ -23,6 +23,8 @@ export type VerifiedLeaf = {
   readonly fingerprintSha256: string
   /** The earliest end of everything in the chain (edge.md 1.6, 10). */
   readonly chainNotAfter: Instant
+  /** What a revocation would know it by; undefined: none can. */
+  readonly proof?: CertificateProof | undefined
 }
 
 /** What a certificate says about itself; nothing about it has been trusted yet. */
@@ -31,6 +33,7 @@ export type LeafFacts = {
   readonly commonName: string | undefined
   readonly notBefore: Instant
   readonly notAfter: Instant
+  readonly proof?: CertificateProof | undefined
 }
 
 /** What `access` asks of the registry and of the PKI. */
@@ -41,6 +44,8 @@ export type AuthenticationPorts = {
   withThumbprint(sha256: string): readonly DeviceId[]
   verifyChain(presented: readonly Buffer[], now: Instant): Result<VerifiedLeaf>
   leafFacts(leaf: Buffer): Result<LeafFacts>
+  /** Whether a certificate that somebody else signed was revoked here, by its fingerprint, its key or its issuer. */
+  judgeProof?(proof: CertificateProof): Result<void>
   /** Whether the host part of an Azure user name is a name of ours (port ignored, case ignored). */
   isOurHost(host: string): boolean
   /** Shared access signatures: undefined where the hub was not told to take them. */

@@ -1,4 +1,4 @@
-import type { DeviceId, Instant, Subject } from '#base'
+import type { CertificateProof, DeviceId, Instant, Subject } from '#base'
 
 /** How an identity was proven: a client certificate, a shared access signature, a service account token, or somebody else's word (edge.md 1.4). */
 export type AuthenticationType = 'x509' | 'sas' | 'sat' | 'custom'
@@ -25,6 +25,8 @@ export type Principal = {
     readonly serial: string | undefined
     /** The shared access policy that signed for the device, where none of its own keys did. */
     readonly policy?: string | undefined
+    /** What a revocation would know the connection by; undefined where no certificate proved it. */
+    readonly proof?: CertificateProof | undefined
   }
   /** When the credential ends; the connection is closed then, without DISCONNECT (edge.md 1.9). Undefined: it does not end. */
   readonly expiresAt: Instant | undefined

@@ -1,3 +1,4 @@
+export { type CertificateProof, type ProvenChain, type RevokedProofs, isRevokedProof, noChain } from './certificate-proof.ts'
 export { type CancelTimer, type Clock, type Instant, instant, isoTime, plus } from './clock.ts'
 export { type Action, type Actor, type Grant, actions } from './grant.ts'
 export { type DeviceId, type ModuleId, identityOf, identityParts, maxDeviceIdLength, parseDeviceId, parseModuleId } from './ids.ts'

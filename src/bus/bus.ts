@@ -1,14 +1,20 @@
-import type { Clock, DeviceId } from '#base'
+import type { Clock, DeviceId, RevokedProofs } from '#base'
 
 /** Why an operator's act ends sessions; told to the peer as an administrative action and written to the journal. */
 export type CloseReason = 'revoked' | 'disabled' | 'deleted' | 'credential' | 'operator'
 
 /** Ends every live session of a device, or those opened with one certificate (serial in lower-case hex). */
-export type CloseRequest = {
+export type DeviceClose = {
   readonly device: DeviceId
   readonly certificateSerial?: string
   readonly reason: CloseReason
 }
+
+/** Ends every live session that was proven with something that is worth nothing any more, and every one of `devices`. */
+export type RevokedClose = { readonly revoked: RevokedProofs; readonly devices: readonly DeviceId[]; readonly reason: 'revoked' }
+
+/** Whose sessions are to end. */
+export type CloseRequest = DeviceClose | RevokedClose
 
 /** What really happened: sessions closed, sessions found, wall time, and how many on each transport. */
 export type CloseReceipt = {

@@ -1,1 +1,11 @@
-export { type Bus, type CloseAnswer, type CloseReason, type CloseReceipt, type CloseRequest, joinReceipts, openBus } from './bus.ts'
+export {
+  type Bus,
+  type CloseAnswer,
+  type CloseReason,
+  type CloseReceipt,
+  type CloseRequest,
+  type DeviceClose,
+  type RevokedClose,
+  joinReceipts,
+  openBus,
+} from './bus.ts'

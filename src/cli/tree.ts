@@ -71,15 +71,26 @@ export const tree: CommandSpec = {
     ...routeCommands,
     {
       name: 'revoke',
-      summary: 'Revoke every certificate of a device and end its sessions now',
-      about: 'Prints the receipt: how many sessions were closed, and how fast. Exit 1 if one is left.',
-      arguments: [{ name: 'device', help: 'name of the device' }],
-      options: [jsonOption, { flag: '--reason', takes: 'TEXT', help: 'kept in the audit log' }],
+      summary: 'Revoke certificates and end the sessions that rest on them now',
+      about:
+        'Every certificate of a device, or what you know of what was lost: a certificate, a key, an authority, a list of devices. Prints the receipt: how many sessions were closed, and how fast. Exit 1 if one is left.',
+      arguments: [{ name: 'device', help: 'name of the device', optional: true }],
+      options: [
+        jsonOption,
+        { flag: '--serial', takes: 'HEX', help: 'one certificate, by its serial number' },
+        { flag: '--fingerprint', takes: 'SHA256', help: 'one certificate, whoever signed it' },
+        { flag: '--key', takes: 'SHA256', help: 'every certificate for a public key, also those to come' },
+        { flag: '--issuer', takes: 'KEYID', help: 'an authority and everything under it' },
+        { flag: '--devices', takes: 'FILE', help: 'every device named in a file, one a line' },
+        { flag: '--reason', takes: 'TEXT', help: 'kept in the audit log' },
+      ],
       examples: [
         ['thingwall revoke pump-1', 'revoke'],
         ['thingwall revoke pump-1 --reason "stolen from site 4"', 'and say why'],
+        ['thingwall revoke --serial 4f2c9a01 --reason keyCompromise', 'one certificate'],
+        ['thingwall revoke --devices stolen.txt', 'many devices at once'],
       ],
-      load: async () => (await import('./device/change.ts')).revoke,
+      load: async () => (await import('./device/revoke.ts')).revoke,
     },
     {
       name: 'check',

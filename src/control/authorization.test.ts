@@ -25,6 +25,7 @@ const matrix: Readonly<Record<string, 'anyone' | 'signed-in' | readonly string[]
   'GET /api/v1/devices/{id}/certificates': ['device.read'],
   'POST /api/v1/devices/{id}/certificates': ['certificate.issue'],
   'POST /api/v1/devices/{id}/revoke': ['certificate.issue', 'session.close', 'device.write'],
+  'POST /api/v1/revocations': ['certificate.issue', 'session.close'],
   'GET /api/v1/devices/{id}/timeline': ['telemetry.read'],
   'GET /api/v1/devices/{id}/modules': ['device.read'],
   'POST /api/v1/devices/{id}/modules': ['device.write'],

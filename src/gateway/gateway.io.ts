@@ -1,12 +1,12 @@
 import type { Server } from 'node:tls'
 import type { DeviceId } from '#base'
-import type { CloseAnswer, CloseRequest } from '#bus'
 import type { PolicyEffect } from '#broker'
 import type { JsonFact, Offset } from '#journal'
 import { Admission, type AdmissionLimits, defaultAdmissionLimits } from './admission.ts'
 import { createAmqpServer } from './amqp/amqp-listener.io.ts'
 import type { AmqpDoor } from './amqp/door.ts'
 import { type AmqpConfig, openAmqp } from './amqp/open.ts'
+import { closeSessions } from './close-sessions.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Desk } from './desk.ts'
@@ -19,6 +19,7 @@ import { type ListenerLimits, defaultListenerLimits } from './listener-limits.ts
 import { sampleLoad } from './load-sampler.io.ts'
 import type { Level, LoadBounds } from './overload.ts'
 import type { GatewayPorts, LiveConnection } from './ports.ts'
+import type { RegistrationConversation } from './provisioning/mqtt-conversation.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { peerOf } from './tls-transport.io.ts'
 
@@ -191,7 +192,7 @@ const lastWordMs = 2_500
 /** Tells every client, and cuts those that do not go. The fronts are closed after this and wait for the sockets. */
 function sayGoodbye(desk: Desk, strangers: ReadonlySet<Connection>, https: { closeAllConnections(): void }, amqp: AmqpDoor): void {
   amqp.close()
-  const all: Member[] = [...strangers, ...desk.live()]
+  const all: (Member | RegistrationConversation)[] = [...strangers, ...desk.live(), ...desk.registering]
   for (const connection of all) connection.end('server-shutting-down')
   https.closeAllConnections()
   desk.ports.clock.after(lastWordMs, () => {
@@ -218,22 +219,6 @@ function sweep(desk: Desk, strangers: ReadonlySet<Connection>): void {
     else connection.endIfExpired(wallTime)
     connection.wake()
   }
+  for (const conversation of desk.registering) conversation.sweep(now)
   desk.ports.broker.tick()
-}
-
-/** Ends the sessions that `request` names and waits until their sockets are gone; what lingers is cut. */
-async function closeSessions(desk: Desk, request: CloseRequest): Promise<CloseAnswer> {
-  const found = [...desk.of(request.device)].filter(
-    (connection) => request.certificateSerial === undefined || connection.principal?.authentication.serial === request.certificateSerial,
-  )
-  const transports: Record<string, number> = {}
-  for (const connection of found) {
-    const { kind } = connection.transport
-    transports[kind] = (transports[kind] ?? 0) + 1
-    connection.end(request.reason)
-    connection.transport.cut()
-  }
-  if (request.reason === 'deleted' || request.reason === 'revoked') desk.ports.broker.forgetOwner(request.device)
-  await Promise.all(found.map((connection) => connection.transport.gone))
-  return { closed: found.filter((connection) => !connection.isOpen).length, of: found.length, transports }
 }

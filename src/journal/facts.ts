@@ -1,8 +1,11 @@
 import type { Instant } from '#base'
 import { egressFactShapes } from './egress-facts.ts'
+import { estFactShapes } from './est-facts.ts'
 import { jobFactShapes } from './job-facts.ts'
 import { messageFactShapes } from './message-facts.ts'
 import { moduleFactShapes, registration } from './module-facts.ts'
+import { provisioningFactShapes } from './provisioning-facts.ts'
+import { revocationFactShapes } from './revocation-facts.ts'
 import { serviceFactShapes } from './service-facts.ts'
 import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
 import { configurationFactShapes } from './configuration-facts.ts'
@@ -147,6 +150,9 @@ export const factShapes = {
   ...jobFactShapes,
   ...egressFactShapes,
   ...serviceFactShapes,
+  ...revocationFactShapes,
+  ...provisioningFactShapes,
+  ...estFactShapes,
 } as const
 
 type JsonFacts = { readonly [K in keyof typeof factShapes]: { readonly kind: K; readonly time: Instant } & Shaped<(typeof factShapes)[K]> }

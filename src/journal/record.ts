@@ -70,6 +70,18 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'egress-dead-lettered': 85,
   'service-added': 90,
   'service-removed': 91,
+  'certificates-revoked': 100,
+  'revocation-list-ageing': 102,
+  'revocation-lists-stuck': 103,
+  'responder-renewed': 104,
+  'enrollment-code-added': 110,
+  'enrollment-code-removed': 111,
+  'est-enrolled': 112,
+  'device-registered': 120,
+  'registration-failed': 121,
+  'registration-refused': 122,
+  'enrollment-changed': 123,
+  'registration-deleted': 124,
 }
 const jsonKinds: ReadonlyMap<number, JsonFact['kind']> = new Map(
   (Object.keys(factShapes) as JsonFact['kind'][]).map((kind) => [kindNumbers[kind], kind] as const),

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { type Instant, type Random, type Result, instant, isoTime, ok, refuse } from '#base'
 import { type Certificate, encodePem, keyIdentifier, parseCertificate } from '#wire/x509'
 import type { Inventory } from './inventory.ts'
-import { Issuer, type IssuerIdentity, subjectOf } from './issuer.ts'
+import { Issuer, type IssuerIdentity } from './issuer.ts'
+import { subjectOf } from './subject.ts'
 import { type KeyPair, makeKeyPair, signingKey } from './key-pair.ts'
 import { limits } from './limits.ts'
 import type { PkiPorts } from './ports.ts'
@@ -84,7 +85,7 @@ type Kept = { readonly certificate: Certificate; readonly serial: string; readon
  * The newest certificate of a role, its key still sealed. Of issuers, those from the future do not count: they were made while the clock
  * ran ahead, and would make every leaf "not yet valid" once it is right again.
  */
-export async function newest({ ports }: Foundry, role: Role): Promise<Result<Kept | undefined>> {
+export async function newest({ ports, inventory }: Foundry, role: Role): Promise<Result<Kept | undefined>> {
   const rows = await ports.store.query('SELECT serial, certificate, sealed_key FROM pki_keyring WHERE role = ?', role)
   let best: Kept | undefined
   for (const row of rows) {
@@ -96,6 +97,7 @@ export async function newest({ ports }: Foundry, role: Role): Promise<Result<Kep
         read.error.message,
       )
     if (role.endsWith('issuer') && read.value.notBefore > ports.clock.now()) continue
+    if (inventory.revokedAt(read.value.serial) !== undefined) continue
     if (!best || read.value.notAfter > best.certificate.notAfter)
       best = { certificate: read.value, serial: textOf(row, 'serial'), sealedKey: bytesOf(row, 'sealed_key') }
   }

@@ -13,8 +13,9 @@ const issuing = make({ name: 'Devices', by: root, ca: { pathLength: 0 }, extende
 const servers = make({ name: 'Servers', by: root, ca: { pathLength: 0 }, extendedKeyUsage: [oids.serverAuth] })
 
 function chains(revoked: ReadonlySet<string> = new Set()): DeviceChains {
-  return new DeviceChains({ anchors: [root.certificate], issuers: [issuing.certificate, servers.certificate] }, (serial) =>
-    revoked.has(serial),
+  return new DeviceChains(
+    { anchors: [root.certificate], issuers: [issuing.certificate, servers.certificate] },
+    { serial: (serial) => revoked.has(serial), denied: (kind, value) => revoked.has(`${kind} ${value}`) },
   )
 }
 
@@ -54,7 +55,7 @@ test('accepts an intermediate that only the client has, when a known authority s
   const one = make({ name: 'One', by: open, ca: { pathLength: 1 } })
   const two = make({ name: 'Two', by: one, ca: { pathLength: 0 } })
   const { der } = make({ name: 'pump-1', by: two })
-  const known = new DeviceChains({ anchors: [open.certificate], issuers: [] }, () => false)
+  const known = new DeviceChains({ anchors: [open.certificate], issuers: [] }, { serial: () => false, denied: () => false })
   assert.equal(codeOf(known.verify([der, one.der, two.der], now)), 'accepted')
   assert.equal(codeOf(chains().verify([der, one.der, two.der], now)), 'pki/unknown-issuer')
 })
@@ -125,10 +126,10 @@ const refused: readonly (readonly [string, string, () => string])[] = [
     },
   ],
   [
-    'an authority that constrains names, even uncritically',
+    'an authority that constrains names of a form that we do not know, even uncritically',
     'pki/unsupported-constraint',
     () => {
-      const raw = Buffer.from('30100603551d1e0409300780058203612e62', 'hex')
+      const raw = Buffer.from('30100603551d1e04093007a005300388012a', 'hex')
       const bound = make({ name: 'Bound', by: root, ca: { pathLength: 0 }, extensions: (honest) => [...honest, raw] })
       return verdict(make({ name: 'pump-2', by: bound }).der, bound)
     },
@@ -204,6 +205,28 @@ test('asks for revocation and time at every connect, also of a leaf it remembers
   assert.equal(codeOf(known.verify([der], instant(certificate.notBefore - 1))), 'pki/not-yet-valid')
   revoked.add(issuing.certificate.serial)
   assert.equal(codeOf(known.verify([der], now)), 'pki/issuer-revoked')
+})
+
+test('refuses a leaf by its fingerprint, its key and the key of its issuer, whoever signed, and also one that is pinned', () => {
+  const revoked = new Set<string>()
+  const known = chains(revoked)
+  const { der } = leaf()
+  const found = known.verify([der], now)
+  assert(found.ok)
+  const { fingerprintSha256, keySha256, chain } = found.value.proof
+  assert.deepEqual(chain.serials, [issuing.certificate.serial, root.certificate.serial])
+  const cases = [
+    [`fingerprint ${fingerprintSha256}`, 'pki/revoked', 'pki/revoked'],
+    [`key ${keySha256}`, 'pki/revoked', 'pki/revoked'],
+    [`issuer ${chain.keyIds[0]}`, 'pki/issuer-revoked', 'accepted'],
+    [`issuer ${chain.keyIds[1]}`, 'pki/issuer-revoked', 'accepted'],
+    [root.certificate.serial, 'pki/issuer-revoked', 'accepted'],
+  ] as const
+  for (const [what, verified, pinned] of cases) {
+    revoked.clear()
+    revoked.add(what)
+    assert.deepEqual([codeOf(known.verify([der], now)), codeOf(known.facts(der))], [verified, pinned], what)
+  }
 })
 
 test('forgets what it verified when other authorities are trusted', () => {

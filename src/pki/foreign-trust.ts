@@ -1,4 +1,4 @@
-import type { Instant, Result } from '#base'
+import type { CertificateProof, Instant, Result } from '#base'
 import { instant, ok, refuse } from '#base'
 import {
   type Certificate,
@@ -12,6 +12,8 @@ import {
 } from '#wire/x509'
 import { fingerprintOf } from './authority.ts'
 import { findPath } from './chain.ts'
+import { chainOf } from './device-chain.ts'
+import { keySha256 } from './inventory.ts'
 import { limits } from './limits.ts'
 
 /** A chain to an authority of somebody else, verified at the given time, with their revocation lists asked where there are some. */
@@ -23,6 +25,8 @@ export type ForeignChain = {
   readonly subjects: readonly Name[]
   /** The earliest end of validity on the path. */
   readonly chainNotAfter: Instant
+  /** What a revocation by an operator of this hub would know it by. */
+  readonly proof: CertificateProof
 }
 
 type Remembered = { readonly path: readonly Certificate[]; readonly chain: ForeignChain }
@@ -142,6 +146,13 @@ export class ForeignTrust {
       fingerprintSha256: fingerprint,
       subjects: path.value.map((certificate) => certificate.subject),
       chainNotAfter: instant(Math.min(...path.value.map((certificate) => certificate.notAfter))),
+      // Serial numbers of others are not ours: one may be the same as one of ours.
+      proof: {
+        fingerprintSha256: fingerprint,
+        keySha256: keySha256(leaf.publicKey.der),
+        serial: undefined,
+        chain: { serials: [], keyIds: chainOf(path.value).keyIds },
+      },
     }
     const remembered = { path: path.value, chain }
     this.#remembered.set(fingerprint, remembered)

@@ -1,4 +1,14 @@
 export { type LeafFacts, type VerifiedLeaf } from './device-chain.ts'
+export {
+  type CodeRecord,
+  type CodeSpec,
+  EnrollmentCodes,
+  type EstPorts,
+  type Standing,
+  estLimits,
+  estMigrations,
+  estSite,
+} from './est/index.ts'
 export { type ForeignChain, type ForeignTrust, openForeignTrust } from './foreign-trust.ts'
 export { type Revocation } from './inventory.ts'
 export { type DeviceRequest, type Issued } from './issue-device.ts'
@@ -6,5 +16,6 @@ export { pkiMigrations } from './migrations.ts'
 export { Pki, type PkiConfig, openPki } from './pki.ts'
 export { type Audited, type AuditedCommit, type PkiPorts } from './ports.ts'
 export { type ProfileName } from './profile.ts'
+export { type Selector } from './revocation/selector.ts'
 export { type CertificateRecord, type RevocationReason, revocationReasons } from './row.ts'
 export { type ServerCertificate } from './server-certificate.ts'

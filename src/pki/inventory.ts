@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
-import { type DeviceId, type Grant, type Instant, type Result, instant, ok, refuse } from '#base'
+import { type DeviceId, type Grant, type Instant, type Result, type RevokedProofs, ok, refuse } from '#base'
 import type { Statement } from '#store'
 import { type Linted, type Reserved, reserved } from './issuer.ts'
 import type { Audited, PkiPorts } from './ports.ts'
+import { type Denied, readRevoked } from './revocation/read-revoked.ts'
+import type { RevokedSerials } from './revocation/revoked-serials.ts'
+import { type DeniedKind, type Selector, denialOf, denialRow, devicesPerStatement, resourceOf, rowsOf } from './revocation/selector.ts'
 import { type CertificateRecord, type RevocationReason, bytesOf, numberOf, recordOf, textOf } from './row.ts'
 
 /*
@@ -21,9 +24,13 @@ export type Signed = { readonly serial: string; readonly fingerprintSha256: stri
 /** What revoking did: the serials that were valid until then. */
 export type Revocation = {
   readonly serials: readonly string[]
+  /** Their device, where there is one. */
   readonly device: DeviceId | null
   readonly reason: RevocationReason
   readonly at: Instant
+  /** What connections must not have been proven with, and the devices that must not be connected: for those who hold connections. */
+  readonly proofs: RevokedProofs
+  readonly devices: readonly DeviceId[]
 }
 
 /** SHA-256 of a public key (SubjectPublicKeyInfo) in lower-case hex: how the inventory names keys. */
@@ -34,22 +41,34 @@ export function keySha256(der: Buffer): string {
 /** Everything that we ever issued, and what of it is revoked. Owns the map of revoked serials. */
 export class Inventory {
   readonly #ports: Pick<PkiPorts, 'store' | 'commit' | 'clock'>
-  readonly #revoked: Map<string, Instant>
+  readonly #revoked: RevokedSerials
+  readonly #denied: Denied
 
-  private constructor(ports: Pick<PkiPorts, 'store' | 'commit' | 'clock'>, revoked: Map<string, Instant>) {
+  private constructor(ports: Pick<PkiPorts, 'store' | 'commit' | 'clock'>, revoked: RevokedSerials, denied: Denied) {
     this.#ports = ports
     this.#revoked = revoked
+    this.#denied = denied
   }
 
-  /** Reads what is revoked into memory. */
+  /** Reads what is revoked into memory, in pages, so that others have their turn meanwhile. */
   static async open(ports: Pick<PkiPorts, 'store' | 'commit' | 'clock'>): Promise<Inventory> {
-    const rows = await ports.store.query('SELECT serial, revoked_at FROM pki_certificate WHERE revoked_at IS NOT NULL')
-    return new Inventory(ports, new Map(rows.map((row) => [textOf(row, 'serial'), instant(numberOf(row, 'revoked_at'))])))
+    const [revoked, denied] = await readRevoked(ports.store)
+    return new Inventory(ports, revoked, denied)
   }
 
-  /** When a serial was revoked, if it was. One `Map` lookup. */
+  /** When a serial was revoked, if it was. Costs the same whatever the number of revoked ones. */
   revokedAt(serial: string): Instant | undefined {
-    return this.#revoked.get(serial)
+    return this.#revoked.revokedAt(serial)
+  }
+
+  /** Everything that is revoked: for lists and answers. */
+  get revoked(): RevokedSerials {
+    return this.#revoked
+  }
+
+  /** Whether a fingerprint, a key or an issuer's key identifier (lower-case hex) is refused whoever signed. */
+  isDenied(kind: DeniedKind, value: string): boolean {
+    return this.#denied[kind].has(value)
   }
 
   /** Those of `keys` that belong to somebody, with the owner. */
@@ -64,9 +83,11 @@ export class Inventory {
 
   /**
    * Records serials, and whose the keys are, durably and with an audit entry each. `pki/key-in-use` when a key belongs to
-   * somebody else (then nothing was recorded).
+   * somebody else, `pki/key-revoked` when one was revoked (then nothing was recorded).
    */
   async reserve(grant: Grant<'certificate.issue'>, planned: readonly Planned[]): Promise<Result<readonly Reserved[]>> {
+    if (planned.some(({ proof }) => this.isDenied('key', keySha256(proof.template.publicKey.der))))
+      return refuse('pki/key-revoked', 'This key was revoked. Make a new key pair.')
     const outcome = await this.#ports.commit(grant, planned.map(auditOf), planned.flatMap(reservation))
     if (!outcome.ok) return refuse('pki/key-in-use', 'This key already belongs to someone else. Make a new key pair.')
     return ok(planned.map(({ proof }) => reserved(proof.template.serial)))
@@ -84,33 +105,67 @@ export class Inventory {
   }
 
   /**
-   * Revokes one certificate of a device, or all of them, durably and audited. What was revoked before, or never existed for the
-   * device, is not an error: the answer names what changed. `pki/unknown-serial` for a serial that no device certificate has.
+   * Revokes certificates, durably and audited. What was revoked before, or never existed for the device, is not an error: the answer names
+   * what changed. `issuerSerials` are the certificates of the issuer that is meant. `pki/unknown-serial` for a serial that no certificate of a
+   * device has.
    */
   async revoke(
     grant: Grant<'certificate.issue'>,
-    which: { readonly serial: string } | { readonly deviceId: DeviceId },
+    which: Selector,
+    reason: RevocationReason,
+    issuerSerials: readonly string[] = [],
+  ): Promise<Result<Revocation>> {
+    if ('devices' in which && which.devices.length > devicesPerStatement) return this.#revokeMany(grant, which.devices, reason)
+    const at = this.#ports.clock.now()
+    const { where, args } = rowsOf(which, issuerSerials)
+    if ('serial' in which) {
+      const [known] = await this.#ports.store.query(`SELECT count(*) AS n FROM pki_certificate WHERE ${where}`, ...args)
+      if (known === undefined || numberOf(known, 'n') === 0)
+        return refuse('pki/unknown-serial', 'No device certificate has this serial number.', which.serial)
+    }
+    const denial = denialOf(which)
+    const sql = `UPDATE pki_certificate SET revoked_at = ?, reason = ? WHERE ${where} AND revoked_at IS NULL`
+    const rows = [{ sql, args: [at, reason, ...args] }, ...(denial === undefined ? [] : [denialRow(denial, at, reason)])]
+    await this.#ports.commit(grant, auditsOf(which, reason), rows)
+    if (denial !== undefined) this.#denied[denial.kind].add(denial.value)
+    // Read back rather than counted before: a certificate recorded in between was revoked with the rest.
+    const found = await this.#ports.store.query(`SELECT * FROM pki_certificate WHERE ${where} AND revoked_at IS NOT NULL`, ...args)
+    const fresh = found.map(recordOf).filter(({ serial }) => this.#revoked.revokedAt(serial) === undefined)
+    for (const { serial, issuer, notAfter, revoked } of fresh)
+      this.#revoked.add(serial, { issuer, notAfter, at: revoked?.at ?? at, reason: revoked?.reason ?? reason })
+    const device = 'deviceId' in which ? which.deviceId : (fresh[0]?.device ?? null)
+    const serials = fresh.map(({ serial }) => serial)
+    const one = (named: boolean, value: string | undefined) => new Set(named && value !== undefined ? [value] : [])
+    return ok({
+      serials,
+      device,
+      reason,
+      at,
+      proofs: {
+        serials: new Set([...serials, ...('serial' in which ? [which.serial] : []), ...issuerSerials]),
+        fingerprints: one('fingerprint' in which, denial?.value),
+        keys: one('key' in which, denial?.value),
+        keyIds: one('issuer' in which, denial?.value),
+      },
+      devices: 'deviceId' in which ? [which.deviceId] : 'devices' in which ? which.devices : [],
+    })
+  }
+
+  async #revokeMany(
+    grant: Grant<'certificate.issue'>,
+    devices: readonly DeviceId[],
     reason: RevocationReason,
   ): Promise<Result<Revocation>> {
-    const at = this.#ports.clock.now()
-    const [column, value] = 'serial' in which ? ['serial', which.serial] : ['device', which.deviceId]
-    const chosen = `profile = 'device' AND ${column} = ?`
-    const [known] = await this.#ports.store.query(`SELECT count(*) AS n FROM pki_certificate WHERE ${chosen}`, value)
-    if (column === 'serial' && (known === undefined || numberOf(known, 'n') === 0))
-      return refuse('pki/unknown-serial', 'No device certificate has this serial number.', value)
-    const what = {
-      action: 'certificate.revoke',
-      resource: column === 'serial' ? `certificate:${value}` : `device:${value}`,
-      detail: { reason },
+    const serials: string[] = []
+    const { clock } = this.#ports
+    const nothing = { fingerprints: new Set<string>(), keys: new Set<string>(), keyIds: new Set<string>() }
+    const at = clock.now()
+    for (let from = 0; from < devices.length; from += devicesPerStatement) {
+      const part = await this.revoke(grant, { devices: devices.slice(from, from + devicesPerStatement) }, reason)
+      if (!part.ok) return part
+      serials.push(...part.value.serials)
     }
-    const sql = `UPDATE pki_certificate SET revoked_at = ?, reason = ? WHERE ${chosen} AND revoked_at IS NULL`
-    await this.#ports.commit(grant, what, [{ sql, args: [at, reason, value] }])
-    // Read back rather than counted before: a certificate recorded in between was revoked with the rest.
-    const rows = await this.#ports.store.query(`SELECT * FROM pki_certificate WHERE ${chosen} AND revoked_at IS NOT NULL`, value)
-    const fresh = rows.map(recordOf).filter(({ serial }) => !this.#revoked.has(serial))
-    for (const { serial, revoked } of fresh) this.#revoked.set(serial, revoked?.at ?? at)
-    const device = 'deviceId' in which ? which.deviceId : (fresh[0]?.device ?? null)
-    return ok({ serials: fresh.map(({ serial }) => serial), device, reason, at })
+    return ok({ serials, device: null, reason, at, proofs: { ...nothing, serials: new Set(serials) }, devices })
   }
 
   /** Records of a device, newest first. */
@@ -133,6 +188,11 @@ export class Inventory {
     const rows = await this.#ports.store.query('SELECT * FROM pki_certificate WHERE serial > ? ORDER BY serial LIMIT ?', after, limit)
     return rows.map(recordOf)
   }
+}
+
+function auditsOf(which: Selector, reason: RevocationReason): readonly Audited[] {
+  const of = (resource: string) => ({ action: 'certificate.revoke', resource, detail: { reason } })
+  return 'devices' in which ? which.devices.map((device) => of(`device:${device}`)) : [of(resourceOf(which))]
 }
 
 function auditOf({ proof, device }: Planned): Audited {

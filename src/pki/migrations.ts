@@ -1,4 +1,5 @@
 import type { Migration } from '#store'
+import { revocationMigrations } from './revocation/migrations.ts'
 
 /** Tables of this room. A certificate without `fingerprint` was recorded but never handed out. */
 export const pkiMigrations: readonly Migration[] = [
@@ -33,4 +34,5 @@ export const pkiMigrations: readonly Migration[] = [
       );
     `,
   },
+  ...revocationMigrations,
 ]

@@ -1,12 +1,13 @@
-import type { DeviceId, Grant, Instant, Result } from '#base'
+import type { CertificateProof, DeviceId, Grant, Instant, Result } from '#base'
 import { ok, refuse } from '#base'
-import { encodePem } from '#wire/x509'
-import { type Authorities, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
-import { DeviceChains, type LeafFacts, type VerifiedLeaf } from './device-chain.ts'
+import { type Certificate, encodePem, keyIdentifier } from '#wire/x509'
+import { type Authorities, type Authority, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
+import { DeviceChains, type LeafFacts, type Revoked, type VerifiedLeaf, judgeProof } from './device-chain.ts'
 import { Inventory, type Revocation } from './inventory.ts'
 import { type DeviceRequest, type Issued, issueDevices } from './issue-device.ts'
 import { limits } from './limits.ts'
 import type { PkiPorts } from './ports.ts'
+import type { Selector } from './revocation/selector.ts'
 import type { CertificateRecord, RevocationReason } from './row.ts'
 import { type ServerCertificate, currentServerCertificate, issueServerCertificate, serverNames } from './server-certificate.ts'
 
@@ -32,6 +33,7 @@ export class Pki implements AsyncDisposable {
   readonly #foundry: Foundry
   readonly #names: ServerCertificate['names']
   readonly #chains: DeviceChains
+  readonly #revoked: Revoked
   readonly #serverListeners = new Set<(certificate: ServerCertificate) => void>()
   readonly #revocationListeners = new Set<(revocation: Revocation) => void>()
   readonly #stop: () => void
@@ -45,14 +47,10 @@ export class Pki implements AsyncDisposable {
     this.#authorities = authorities
     this.#names = names
     this.#server = server
-    this.#chains = new DeviceChains(knownOf(authorities), (serial) => this.isRevoked(serial))
-    const { clock, trouble } = foundry.ports
-    this.#stop = clock.every(limits.renewalCheckMs, () => {
-      this.renewServerIfDue(clock.now()).then(
-        (renewed) => void (renewed.ok || trouble('renewal of the server certificate', renewed.error)),
-        (error: unknown) => trouble('renewal of the server certificate', error),
-      )
-    })
+    this.#revoked = { serial: (serial) => this.isRevoked(serial), denied: (kind, value) => foundry.inventory.isDenied(kind, value) }
+    this.#chains = new DeviceChains(knownOf(authorities), this.#revoked)
+    const { clock } = foundry.ports
+    this.#stop = clock.every(limits.renewalCheckMs, () => this.#renewLater('renewal of the server certificate'))
   }
 
   /** The root certificate, PEM: what clients must trust. */
@@ -124,15 +122,40 @@ export class Pki implements AsyncDisposable {
     return this.#foundry.inventory.revokedAt(serial) !== undefined
   }
 
-  /** Revokes one certificate of a device, or all of them. Listeners are told before this resolves, and only of what changed. */
-  async revoke(
-    grant: Grant<'certificate.issue'>,
-    which: { readonly serial: string } | { readonly deviceId: DeviceId },
-    reason: RevocationReason,
-  ): Promise<Result<Revocation>> {
-    const revoked = await this.#foundry.inventory.revoke(grant, which, reason)
-    if (revoked.ok && revoked.value.serials.length > 0) for (const listener of this.#revocationListeners) listener(revoked.value)
+  /** Whether what a connection was proven with still stands: see {@link judgeProof}. */
+  judgeProof(proof: CertificateProof): Result<void> {
+    return judgeProof(proof, this.#revoked)
+  }
+
+  /**
+   * Revokes certificates: one, all of a device or of several, one key's, or an issuer and with it everything under it. Listeners are told before
+   * this resolves, and only of what changed. `pki/root-not-revocable` for a root, which nobody can vouch against.
+   */
+  async revoke(grant: Grant<'certificate.issue'>, which: Selector, reason: RevocationReason): Promise<Result<Revocation>> {
+    const issuers = 'issuer' in which ? this.#issuersBy(which.issuer) : ok([])
+    if (!issuers.ok) return issuers
+    const revoked = await this.#foundry.inventory.revoke(grant, which, reason, issuers.value)
+    if (!revoked.ok) return revoked
+    if (revoked.value.serials.length > 0) for (const listener of this.#revocationListeners) listener(revoked.value)
+    // Not waited for: whoever asked has sessions to end first.
+    if (issuers.value.length > 0) this.#renewLater('a new issuer in place of a revoked one')
     return revoked
+  }
+
+  #renewLater(what: string): void {
+    const { clock, trouble } = this.#foundry.ports
+    this.renewServerIfDue(clock.now()).then(
+      (renewed) => void (renewed.ok || trouble(what, renewed.error)),
+      (error: unknown) => trouble(what, error),
+    )
+  }
+
+  /** Serial numbers of our issuers' certificates that carry this key. */
+  #issuersBy(keyId: string): Result<readonly string[]> {
+    const { root, issuers } = this.#authorities
+    const isMeant = (one: Certificate) => keyIdentifier(one.publicKey).toString('hex') === keyId
+    if (isMeant(root)) return refuse('pki/root-not-revocable', 'A root cannot be revoked. Replace it: thingwall pki rotate root.')
+    return ok(issuers.filter(isMeant).map(({ serial }) => serial))
   }
 
   /** Calls `listener` whenever certificates were revoked, after it is durable. Returns how to stop. */
@@ -169,7 +192,8 @@ export class Pki implements AsyncDisposable {
 
   async #renew(now: Instant): Promise<Result<boolean>> {
     const { root: _root, devices, servers } = this.#authorities
-    if (isDue(devices.certificate, now) || isDue(servers.certificate, now)) {
+    const isOver = ({ certificate }: Authority) => isDue(certificate, now) || this.isRevoked(certificate.serial)
+    if (isOver(devices) || isOver(servers)) {
       const opened = await openAuthorities(this.#foundry)
       if (!opened.ok) return opened
       this.#authorities = opened.value

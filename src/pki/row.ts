@@ -1,6 +1,6 @@
 import { type DeviceId, type Instant, instant, parseDeviceId } from '#base'
 import type { Row } from '#store'
-import type { ProfileName } from './profile.ts'
+import { type ProfileName, profileNames } from './profile.ts'
 
 /** Why a certificate was revoked, in the words of RFC 5280 section 5.3.1. */
 export const revocationReasons = ['unspecified', 'keyCompromise', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'] as const
@@ -24,7 +24,10 @@ export type CertificateRecord = {
   readonly revoked: { readonly at: Instant; readonly reason: RevocationReason } | null
 }
 
-const profileNames: readonly ProfileName[] = ['root', 'device-issuer', 'server-issuer', 'device', 'server']
+/** The column `reason` of a row that is revoked. */
+export function reasonOf(row: Row): RevocationReason {
+  return oneOf(revocationReasons, textOf(row, 'reason'))
+}
 
 /** Reads a row of `pki_certificate`. A column of another type is our bug. */
 export function recordOf(row: Row): CertificateRecord {
@@ -39,7 +42,7 @@ export function recordOf(row: Row): CertificateRecord {
     notBefore: timeOf(row, 'not_before'),
     notAfter: timeOf(row, 'not_after'),
     fingerprintSha256: row['fingerprint'] === null ? null : textOf(row, 'fingerprint'),
-    revoked: revokedAt === null ? null : { at: timeOf(row, 'revoked_at'), reason: oneOf(revocationReasons, textOf(row, 'reason')) },
+    revoked: revokedAt === null ? null : { at: timeOf(row, 'revoked_at'), reason: reasonOf(row) },
   }
 }
 

@@ -57,7 +57,12 @@ export function openDeviceAuthentication(
       openHttps: openHttpsClient,
       openTrust(bundle) {
         const trust = openForeignTrust(bundle.certificates, bundle.revocationLists)
-        return trust.ok ? ok((presented, now) => trust.value.verify(presented, now)) : trust
+        if (!trust.ok) return trust
+        return ok((presented, now) => {
+          const chain = trust.value.verify(presented, now)
+          const stands = chain.ok ? registry.judgeProof?.(chain.value.proof) : undefined
+          return stands?.ok === false ? stands : chain
+        })
       },
     },
   )
@@ -139,6 +144,7 @@ export function registryPorts(
     withThumbprint: (sha256) => [...hub.devices.withThumbprint(sha256), ...hub.modules.withThumbprint(sha256)],
     verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
     leafFacts: (leaf) => pki.leafFacts(leaf),
+    judgeProof: (proof) => pki.judgeProof(proof),
     isOurHost: hostsOf(config.names),
     sas:
       sasUntil === undefined

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type DeviceId, type Instant, type Result, fail, ok, parseDeviceId } from '#base'
+import { type CertificateProof, type DeviceId, type Instant, type Result, fail, ok, parseDeviceId } from '#base'
 import type { Credentials, Refused } from '../authenticate.ts'
 import { hubAttributePrefix } from '../policy/principal-view.ts'
 import type { Principal } from '../principal.ts'
@@ -22,6 +22,7 @@ export type Proven = {
   readonly expiresAt: Instant | undefined
   /** SHA-256 of the leaf where a certificate proved it. */
   readonly thumbprint?: string
+  readonly proof?: CertificateProof | undefined
 }
 
 const methods = {
@@ -55,7 +56,7 @@ export function principalOf(method: MethodName, proven: Proven, credentials: Cre
     subject: { identity, username, clientId: credentials.clientId, attributes },
     generationId: '',
     mode: 'mqtt',
-    authentication: { type, scope: 'device', method, thumbprint: proven.thumbprint ?? '', serial: undefined },
+    authentication: { type, scope: 'device', method, thumbprint: proven.thumbprint ?? '', serial: undefined, proof: proven.proof },
     expiresAt: proven.expiresAt,
     userName: credentials.userName,
   })

@@ -1,4 +1,4 @@
-import { type DeviceId, type Instant, type Result, type Secret, fail, identityParts, ok } from '#base'
+import { type CertificateProof, type DeviceId, type Instant, type Result, type Secret, fail, identityParts, ok } from '#base'
 import type { Refused } from '../authenticate.ts'
 import type { AuthenticationPorts, RegisteredDevice } from '../ports.ts'
 import type { Principal } from '../principal.ts'
@@ -49,12 +49,17 @@ export function proveByCertificate(
     authentication.type === 'selfSigned' ? byThumbprint(authentication, leaf, ports, now) : byChain(device.id, certificates, ports, now)
   if (!proven.ok) return proven
   if (device.status !== 'enabled') return no('access/disabled', hidden, 'the device is disabled')
-  const { expiresAt, thumbprint, serial } = proven.value
+  const { expiresAt, thumbprint, serial, proof } = proven.value
   const scope = scopeOf(device.id)
-  return ok({ device, by: { authentication: { type: 'x509', scope, method: authentication.type, thumbprint, serial }, expiresAt } })
+  return ok({ device, by: { authentication: { type: 'x509', scope, method: authentication.type, thumbprint, serial, proof }, expiresAt } })
 }
 
-type Certified = { readonly thumbprint: string; readonly serial: string | undefined; readonly expiresAt: Instant }
+type Certified = {
+  readonly thumbprint: string
+  readonly serial: string | undefined
+  readonly expiresAt: Instant
+  readonly proof: CertificateProof | undefined
+}
 
 function byThumbprint(
   pinned: Extract<RegisteredDevice['authentication'], { readonly type: 'selfSigned' }>,
@@ -64,13 +69,13 @@ function byThumbprint(
 ): Result<Certified, Refused> {
   const facts = ports.leafFacts(leaf)
   if (!facts.ok) return fail({ ...facts.error, blame: 'credentials' })
-  const { fingerprintSha256: thumbprint, notBefore, notAfter } = facts.value
+  const { fingerprintSha256: thumbprint, notBefore, notAfter, proof } = facts.value
   if (thumbprint !== pinned.primaryThumbprint && thumbprint !== pinned.secondaryThumbprint)
     return no('access/wrong-thumbprint', hidden, `presented ${thumbprint}`)
   // IoT Hub is not known to look at validity here; we do (docs/divergences.md).
   if (now < notBefore) return no('access/not-yet-valid', 'The client certificate is not valid yet.')
   if (now >= notAfter) return no('access/expired', 'The client certificate has expired.')
-  return ok({ thumbprint, serial: undefined, expiresAt: notAfter })
+  return ok({ thumbprint, serial: undefined, expiresAt: notAfter, proof })
 }
 
 function byChain(
@@ -81,10 +86,10 @@ function byChain(
 ): Result<Certified, Refused> {
   const chain = ports.verifyChain(certificates, now)
   if (!chain.ok) return fail({ ...chain.error, blame: 'credentials' })
-  const { commonName, fingerprintSha256, serial, chainNotAfter } = chain.value
+  const { commonName, fingerprintSha256, serial, chainNotAfter, proof } = chain.value
   if (commonName !== identity)
     return no('access/wrong-common-name', 'The certificate does not belong to this device.', `common name ${commonName}`)
-  return ok({ thumbprint: fingerprintSha256, serial, expiresAt: chainNotAfter })
+  return ok({ thumbprint: fingerprintSha256, serial, expiresAt: chainNotAfter, proof })
 }
 
 function scopeOf(identity: DeviceId): 'device' | 'module' {

@@ -1,4 +1,4 @@
-import { type Instant, type Result, parseDeviceId } from '#base'
+import { type CertificateProof, type Instant, type Result, parseDeviceId } from '#base'
 import type { Name } from '#wire/x509'
 import type { AuthenticationPorts } from '../ports.ts'
 import type { X509Settings } from './document.ts'
@@ -13,6 +13,8 @@ export type TrustedChain = {
   /** Leaf first, anchor last. */
   readonly subjects: readonly Name[]
   readonly chainNotAfter: Instant
+  /** What a revocation would know it by. */
+  readonly proof?: CertificateProof | undefined
 }
 
 /** Verifies against one bundle of authorities and revocation lists. */
@@ -26,7 +28,7 @@ export function x509Method(settings: X509Settings, verify: VerifyTrusted, regist
     verify(credentials, now) {
       const chain = verify(credentials.certificates, now)
       if (!chain.ok) return invalid(asRefused(chain.error))
-      const { commonName, subjects, chainNotAfter, fingerprintSha256 } = chain.value
+      const { commonName, subjects, chainNotAfter, fingerprintSha256, proof } = chain.value
       if (commonName === undefined)
         return invalid(refuseCredentials('access/no-common-name', 'The client certificate has no common name.').error)
       if (settings.registered) {
@@ -38,7 +40,7 @@ export function x509Method(settings: X509Settings, verify: VerifyTrusted, regist
           )
       }
       const attributes = attributesFor(settings, subjects)
-      const proven = { username: commonName, attributes, expiresAt: chainNotAfter, thumbprint: fingerprintSha256 }
+      const proven = { username: commonName, attributes, expiresAt: chainNotAfter, thumbprint: fingerprintSha256, proof }
       return outcomeOf(principalOf('X509', proven, credentials))
     },
   }

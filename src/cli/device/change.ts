@@ -6,7 +6,7 @@ import { type Outcome, done, exit, stop } from '../exit.ts'
 import { type Given, isSet, position, positions, text, texts } from '../given.ts'
 import { devicePath } from '../hub.ts'
 import { styled } from '../line.ts'
-import { maybe, number, object, text as textShape } from '../shape.ts'
+import { maybe, object, text as textShape } from '../shape.ts'
 import type { Run } from '../spec.ts'
 import { checkRoom, devicePaths, makeDirectory, readGiven, writeCertificate, writeKey, writeRoot } from './files.io.ts'
 
@@ -20,7 +20,8 @@ export function receiptText(given: ApiReceipt): string {
 }
 
 /** A receipt that left a session open is a failure, whatever else went well. */
-function ofReceipt(given: ApiReceipt | undefined): Outcome {
+/** What the command comes to: a session that is left is a failure. */
+export function ofReceipt(given: ApiReceipt | undefined): Outcome {
   return given !== undefined && given.closed < given.of ? { ok: true, value: exit.failed } : done
 }
 
@@ -104,31 +105,6 @@ export const deviceRemove: Run = async (context, given) => {
 
 function closedJson(given: ApiReceipt) {
   return { ...given, transports: Object.fromEntries(given.transports ?? []) }
-}
-
-const revoked = object({ certificates: number, receipt })
-
-/** `revoke`: every certificate of the device, and its sessions on every transport, with the receipt. */
-export const revoke: Run = async (context, given) => {
-  const name = position(given, 0)
-  const reason = text(given, '--reason')
-  const body = reason === undefined ? {} : { reason }
-  const answer = await ask(
-    context,
-    { method: 'POST', path: devicePath(name, '/revoke'), body, failure: `${name} was not revoked.` },
-    revoked,
-  )
-  if (!answer.ok) return answer
-  const { certificates, receipt: closed } = answer.value.value
-  if (isSet(given, '--json')) await context.terminal.printJson(answer.value.raw, 2)
-  else
-    await context.terminal.print([
-      styled('green', `revoked ${certificates} certificate${certificates === 1 ? '' : 's'}`),
-      `, ${receiptText(closed)}`,
-    ])
-  if (closed.closed < closed.of)
-    context.terminal.say(styled('red', `${closed.of - closed.closed} sessions are still open; run the command again.`))
-  return ofReceipt(closed)
 }
 
 const renewed = object({ certificatePem: textShape, privateKeyPem: maybe(textShape) })

@@ -154,6 +154,10 @@ const kinds: Readonly<Record<Exclude<FactKind, 'telemetry'>, true>> = {
   'egress-dead-lettered': true,
   'service-added': true,
   'service-removed': true,
+  'certificates-revoked': true,
+  'revocation-list-ageing': true,
+  'revocation-lists-stuck': true,
+  'responder-renewed': true,
 }
 for (const kind of Object.keys(kinds))
   test(`${kind} is told in words, not as its members`, () => assert.doesNotMatch(line({ kind, unheard: 'of' }), /unheard/))

@@ -120,7 +120,8 @@ export function certificateRoutes({ ports }: Parts): readonly Route[] {
         const revoked = await pki.revoke(call.grant('certificate.issue'), { deviceId: id }, reasonOf(words))
         if (!revoked.ok) return revoked
         ports.tell({ kind: 'revoked', time: clock.now(), device: id, actor: actorOf(grant), reason: words, thumbprint: null })
-        const receipt = await ports.bus.closeSessions({ device: id, reason: 'revoked' })
+        const { proofs, devices: named } = revoked.value
+        const receipt = await ports.bus.closeSessions({ revoked: proofs, devices: named, reason: 'revoked' })
         await keepReceipt(ports, grant, id, 'revoked', receipt)
         return ok({ certificates: revoked.value.serials.length, receipt: receiptView(receipt) })
       },

@@ -17,6 +17,7 @@ import { moduleRoutes } from './modules.ts'
 import { openRoutes } from './open.ts'
 import { policyRoutes } from './policies.ts'
 import { queryRoutes } from './query.ts'
+import { revocationRoutes } from './revocations.ts'
 import { serviceRoutes } from './services.ts'
 import { shrinkRoutes } from './shrink.ts'
 import { signInRoutes } from './sign-in.ts'
@@ -34,6 +35,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     deviceRoutes,
     bulkRoutes,
     certificateRoutes,
+    revocationRoutes,
     moduleRoutes,
     twinRoutes,
     methodRoutes,

@@ -1,8 +1,10 @@
 import { type DerNode, Fields, readDer } from './der-reader.ts'
 import { readBoolean, readNamedBits, readOctets, readOid, readSmall } from './der-values.ts'
-import { boolean, implicit, namedBits, octetString, oid, sequence, smallInteger } from './der-writer.ts'
-import { type GeneralName, encodeGeneralNames, readGeneralNames } from './general-name.ts'
+import { boolean, explicit, implicit, namedBits, nothing, octetString, oid, sequence, smallInteger } from './der-writer.ts'
+import { type GeneralName, encodeGeneralNames, readGeneralName, readGeneralNames } from './general-name.ts'
+import { limits } from './limits.ts'
 import { Malformed } from './malformed.ts'
+import { type NameConstraints, encodeNameConstraints, readNameConstraints } from './name-constraints.ts'
 import { oids } from './oids.ts'
 import { contextTag, tags } from './tags.ts'
 
@@ -31,13 +33,18 @@ export type Extensions = {
   readonly alternativeNames: readonly GeneralName[] | undefined
   readonly subjectKeyId: Buffer | undefined
   readonly authorityKeyId: Buffer | undefined
+  /** Where the lists lie that would name it when it is revoked: the URIs of all distribution points that give any. */
+  readonly crlDistributionPoints: readonly string[] | undefined
+  /** Whether nobody need ask if this responder's certificate was revoked (RFC 6960 section 4.2.2.2.1). */
+  readonly ocspNoCheck: boolean
   /** Critical extensions that we do not understand; whoever relies on the certificate must refuse it (RFC 5280 section 4.2). */
   readonly unknownCritical: readonly string[]
-  /** Whether it constrains names. We do not process that, so a chain with it is refused, critical or not. */
-  readonly namesConstrained: boolean
+  /** What everything below it may be named. Whoever verifies a chain asks it (RFC 5280 section 6.1.4). */
+  readonly nameConstraints: NameConstraints | undefined
 }
 
-function encodeExtension(type: string, critical: boolean, value: Buffer): Buffer {
+/** One Extension, for certificates, lists and answers alike. */
+export function encodeExtension(type: string, critical: boolean, value: Buffer): Buffer {
   return critical ? sequence(oid(type), boolean(true), octetString(value)) : sequence(oid(type), octetString(value))
 }
 
@@ -48,7 +55,13 @@ export function encodeExtensions(from: {
   readonly extendedKeyUsage: readonly string[]
   readonly alternativeNames?: readonly GeneralName[]
   readonly subjectKeyId: Buffer
-  readonly authorityKeyId: Buffer
+  /** Absent in a signing request: who will sign is not known. */
+  readonly authorityKeyId?: Buffer
+  readonly nameConstraints?: NameConstraints
+  /** URIs of the list that would name it, and of the responders that know it. */
+  readonly crlDistributionPoints?: readonly string[]
+  readonly ocspResponders?: readonly string[]
+  readonly ocspNoCheck?: boolean
 }): readonly Buffer[] {
   const { ca, alternativeNames = [] } = from
   const out = [
@@ -58,8 +71,32 @@ export function encodeExtensions(from: {
   if (from.extendedKeyUsage.length > 0) out.push(encodeExtension(oids.extendedKeyUsage, false, sequence(...from.extendedKeyUsage.map(oid))))
   if (alternativeNames.length > 0) out.push(encodeExtension(oids.subjectAltName, false, encodeGeneralNames(alternativeNames)))
   out.push(encodeExtension(oids.subjectKeyIdentifier, false, octetString(from.subjectKeyId)))
-  out.push(encodeExtension(oids.authorityKeyIdentifier, false, sequence(implicit(0, from.authorityKeyId))))
+  if (from.authorityKeyId) out.push(encodeExtension(oids.authorityKeyIdentifier, false, sequence(implicit(0, from.authorityKeyId))))
+  if (from.nameConstraints) out.push(encodeExtension(oids.nameConstraints, true, encodeNameConstraints(from.nameConstraints)))
+  out.push(...encodePointers(from))
   return out
+}
+
+function encodePointers(from: Parameters<typeof encodeExtensions>[0]): readonly Buffer[] {
+  const { crlDistributionPoints = [], ocspResponders = [], ocspNoCheck = false } = from
+  const uri = (value: string) => implicit(6, Buffer.from(value, 'latin1'))
+  const out: Buffer[] = []
+  if (crlDistributionPoints.length > 0)
+    out.push(encodeExtension(oids.crlDistributionPoints, false, sequence(encodeDistributionPoint(crlDistributionPoints))))
+  if (ocspResponders.length > 0)
+    out.push(encodeExtension(oids.authorityInfoAccess, false, sequence(...ocspResponders.map((one) => sequence(oid(oids.ocsp), uri(one))))))
+  if (ocspNoCheck) out.push(encodeExtension(oids.ocspNoCheck, false, nothing))
+  return out
+}
+
+/** One DistributionPoint whose full name is these URIs (RFC 5280 section 4.2.1.13): several places of the same list. */
+export function encodeDistributionPoint(uris: readonly string[]): Buffer {
+  return sequence(explicit(0, encodeFullName(uris)))
+}
+
+/** The fullName of a DistributionPointName. */
+export function encodeFullName(uris: readonly string[]): Buffer {
+  return explicit(0, ...uris.map((value) => implicit(6, Buffer.from(value, 'latin1'))))
 }
 
 /** No extensions at all, as a version 1 certificate has. */
@@ -70,8 +107,10 @@ export const noExtensions: Extensions = {
   alternativeNames: undefined,
   subjectKeyId: undefined,
   authorityKeyId: undefined,
+  crlDistributionPoints: undefined,
+  ocspNoCheck: false,
   unknownCritical: [],
-  namesConstrained: false,
+  nameConstraints: undefined,
 }
 
 /** Reads `Extensions` (RFC 5280 section 4.1). Throws Malformed for a duplicate, and for a known one whose value is not right. */
@@ -105,8 +144,10 @@ export function readExtensions(node: DerNode): Extensions {
     alternativeNames: read(oids.subjectAltName, readGeneralNames),
     subjectKeyId: read(oids.subjectKeyIdentifier, (value) => readOctets(value, 'the subject key identifier')),
     authorityKeyId: read(oids.authorityKeyIdentifier, readAuthorityKeyId),
+    crlDistributionPoints: read(oids.crlDistributionPoints, readDistributionPoints),
+    ocspNoCheck: known.has(oids.ocspNoCheck),
     unknownCritical,
-    namesConstrained: seen.has(oids.nameConstraints),
+    nameConstraints: read(oids.nameConstraints, readNameConstraints),
   }
 }
 
@@ -117,6 +158,9 @@ const understood: ReadonlySet<string> = new Set([
   oids.subjectAltName,
   oids.subjectKeyIdentifier,
   oids.authorityKeyIdentifier,
+  oids.nameConstraints,
+  oids.crlDistributionPoints,
+  oids.ocspNoCheck,
 ])
 
 function readBasicConstraints(value: DerNode): { readonly ca: boolean; readonly pathLength: number | undefined } {
@@ -149,7 +193,36 @@ function readExtendedKeyUsage(value: DerNode): readonly string[] {
   return out
 }
 
-function readAuthorityKeyId(value: DerNode): Buffer | undefined {
+function readDistributionPoints(value: DerNode): readonly string[] {
+  const points = new Fields(value, tags.sequence, 'the distribution points')
+  const uris: string[] = []
+  while (!points.done) {
+    const point = new Fields(points.next(tags.sequence, 'a point'), tags.sequence, 'a distribution point')
+    const name = point.optional(contextTag(0, true))
+    // Reasons and another issuer of lists: such a point is no list of the issuer's own for every reason, so it names none.
+    const isPartial = !point.done
+    point.optional(contextTag(1, false))
+    point.optional(contextTag(2, true))
+    point.finish()
+    if (name !== undefined && !isPartial) uris.push(...readPointUris(name))
+  }
+  return uris
+}
+
+/** The URIs of a DistributionPointName `[0]`; a name relative to the issuer's has none. */
+export function readPointUris(name: DerNode): readonly string[] {
+  const [choice, ...more] = name.children
+  if (choice === undefined || more.length > 0) throw new Malformed('the name of a distribution point is not one')
+  if (choice.tag !== contextTag(0, true)) return []
+  return choice.children
+    .slice(0, limits.generalNames)
+    .map(readGeneralName)
+    .filter(({ kind }) => kind === 'uri')
+    .map((one) => one.value)
+}
+
+/** The keyIdentifier of an AuthorityKeyIdentifier. */
+export function readAuthorityKeyId(value: DerNode): Buffer | undefined {
   const fields = new Fields(value, tags.sequence, 'the authority key identifier')
   const id = fields.optional(contextTag(0, false))
   fields.optional(contextTag(1, true))

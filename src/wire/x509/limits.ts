@@ -9,11 +9,16 @@ export const limits = {
   /** A revocation list of 20,000 entries has about 800 KiB and 100,000 elements. Operators give them, peers cannot. */
   revocationListBytes: 1024 * 1024,
   revocationListNodes: 200_000,
+  /** One OCSP request: 16 certificates and a nonce have about 2 KiB. */
+  ocspRequestBytes: 8 * 1024,
+  ocspCertificates: 16,
   /** Characters of PEM text, and blocks in it. */
   pemCharacters: 256 * 1024,
   pemBlocks: 16,
   /** Names in one subject alternative name extension. */
   generalNames: 256,
+  /** Permitted, and excluded, subtrees of one name constraints extension. */
+  nameSubtrees: 64,
   /** RSA moduli: below is weak, above only costs us time. */
   rsaBitsMin: 2048,
   rsaBitsMax: 4096,
