@@ -51,6 +51,8 @@ export type Actor = {
   readonly kind: 'operator' | 'service' | 'system'
   readonly id: string
   readonly via: 'session' | 'local-credential' | 'internal' | 'bearer' | 'shared-access-policy'
+  /** The roles by which a program has its rights, where it has roles: what lists of access may name. */
+  readonly roles?: readonly string[]
 }
 
 /**
