@@ -205,7 +205,7 @@ async function saidAfter(port: number, bytes: readonly (Buffer | string)[]): Pro
 test('headers of a megabyte, thousands of headers and bodies beyond all limits are cut off (CVE-2018-12121)', async () => {
   for (const port of [hub.ports.https, hub.ports.console]) {
     const long = await saidAfter(port, [`GET /devices/victim HTTP/1.1\r\nhost: localhost\r\nauthorization: ${'x'.repeat(mib)}\r\n\r\n`])
-    assert.match(long, /^(HTTP\/1\.1 4\d\d |$)/)
+    assert.match(long, port === hub.ports.https ? /^(HTTP\/1\.1 431 |$)/ : /^(HTTP\/1\.1 4\d\d |$)/)
     const many = Array.from({ length: 20_000 }, (_, at) => `x${at}: y\r\n`).join('')
     assert.match(await saidAfter(port, [`GET /devices/victim HTTP/1.1\r\nhost: localhost\r\n${many}\r\n`]), /^(HTTP\/1\.1 4\d\d |$)/)
     assert.match(await saidAfter(port, [`GET /${'a'.repeat(mib)} HTTP/1.1\r\nhost: localhost\r\n\r\n`]), /^(HTTP\/1\.1 4\d\d |$)/)

@@ -97,8 +97,8 @@ export function gateway(more: { readonly limits?: Partial<ListenerLimits>; reado
     expiresAt: undefined,
     authentication: { type: 'x509', scope: 'device', method: 'certificateAuthority', thumbprint: 'ab', serial: '01' },
   })
-  /** What authentication says of a device; a test may replace it. */
-  const proof = { of: principal }
+  /** What authentication says of a device; a test may replace it, or name those that it does not know any more. */
+  const proof = { of: principal, gone: new Set<string>() }
   const hub = new FakeGatewayHub()
   const desk = new Desk({
     hub,
@@ -115,7 +115,7 @@ export function gateway(more: { readonly limits?: Partial<ListenerLimits>; reado
     },
     reauthenticate: more.reauthenticate,
     authenticateDevice: ({ identity, token }) =>
-      token === `token of ${identity}`
+      token === `token of ${identity}` && !proof.gone.has(identity)
         ? ok(proof.of(identity, ''))
         : fail({ code: 'access/sas-signature', message: 'You may not connect.', blame: 'credentials' }),
     services: noServices,

@@ -10,6 +10,7 @@ import type { Desk } from './desk.ts'
 import { type Front, ignoreError } from './front.io.ts'
 import { isOwnProbe, refuseHandshake } from './handshake-refusal.ts'
 import { openHttpDoor } from './http/http-door.io.ts'
+import { stapleOn } from './staple.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { peerOf } from './tls-transport.io.ts'
 import { WebSocketTransport } from './websocket-transport.io.ts'
@@ -40,6 +41,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
   })
   server.maxHeadersCount = 100
   watchConnections(server)
+  stapleOn(server, desk)
   const webSockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -55,8 +57,9 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     desk.counters.handshakes++
     if (socket.isSessionReused()) desk.counters.resumptions++
   })
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
     else socket.destroy()
   })
   const devices = openHttpDoor(desk, front)

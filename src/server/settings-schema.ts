@@ -128,7 +128,7 @@ export const limitsSchema = Type.Object(
     ),
     publishesPerSecondPerIdentity: whole(
       { min: 1, max: 10_000_000, unit: 'messages a second' },
-      'Messages of one identity. A client beyond it is slowed down, never dropped. Without it there is no bound.',
+      'Messages of one identity. A client beyond it is slowed down, never dropped; by HTTPS it is told to come again (429). Without it there is no bound.',
     ),
     handshakeSeconds: whole(
       { min: 1, max: 600, unit: seconds, default: listener.handshakeMs / 1000 },

@@ -264,7 +264,7 @@ export class AmqpConnection {
     this.#services.set(link, service)
     link.onClosed = () => void this.#services.delete(link)
     const { hubName } = this.#shared
-    if (purpose === 'send' && link instanceof ReceiverLink) return serveSending(desk, hub, () => this.#callerOf(service), link)
+    if (purpose === 'send' && link instanceof ReceiverLink) return serveSending(this.#shared, () => this.#callerOf(service), link)
     if (purpose === 'feedback' && link instanceof SenderLink) {
       const grant = authorize(caller, 'c2d.feedback', hubName)
       const contentType = 'application/vnd.microsoft.iothub.feedback.json'

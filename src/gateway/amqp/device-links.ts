@@ -7,12 +7,11 @@ import { amqpError } from './amqp-error.ts'
 import { readTelemetry } from './device-message.ts'
 import type { AmqpHub, AmqpShared } from './door.ts'
 import type { DeviceMember } from './device-member.ts'
+import { paced } from './pace.ts'
 import { pump } from './pump.ts'
 import type { Delivery, ReceiverLink } from './receiver-link.ts'
 import type { SenderLink } from './sender-link.ts'
 import { uuidBytes } from './texts.ts'
-
-const paceMs = 50
 
 /** A device sends telemetry: accepted when it is durable (azure-wire 4.4). Beyond `publishesPerSecond` its messages wait, and credit with them. */
 export function serveTelemetry(
@@ -22,19 +21,16 @@ export function serveTelemetry(
   publishesPerSecond: number | undefined,
 ): void {
   const { clock } = desk.ports
-  let turn: Promise<void> = Promise.resolve()
-  const inTime = async (before: Promise<void>, messages: number): Promise<void> => {
-    await before
-    for (let left = messages; left > 0 && link.isOpen;) {
-      if (desk.rates.of(member.identity, publishesPerSecond, clock.monotonic())?.take(clock.monotonic()) !== false) left--
-      else await new Promise<void>((resolve) => void clock.after(paceMs, resolve))
-    }
-  }
+  const inTime = paced(
+    clock,
+    link,
+    () => desk.rates.of(member.identity, publishesPerSecond, clock.monotonic())?.take(clock.monotonic()) !== false,
+  )
   const take = async (delivery: Delivery): Promise<void> => {
     const read = readTelemetry(delivery.format, delivery.payload)
     if (!read.ok) return delivery.settle({ kind: 'rejected', error: amqpError(read.error) })
     member.heard(read.value.length, delivery.payload.length)
-    if (publishesPerSecond !== undefined) await (turn = inTime(turn, read.value.length))
+    if (publishesPerSecond !== undefined) await inTime(read.value.length)
     // What has come already waits; the connection is not read meanwhile.
     if (desk.ports.journal.paused) await resumed()
     if (!link.isOpen) return

@@ -1,6 +1,7 @@
 import type { Hub } from '#hub'
 import type { Ticket } from '../admission.ts'
 import type { Desk } from '../desk.ts'
+import type { KeyedRates } from '../keyed-rates.ts'
 import { AmqpConnection, type AmqpTransport } from './connection.ts'
 import type { EventsEndpoint } from './events/endpoint.ts'
 
@@ -14,6 +15,8 @@ export type AmqpShared = {
   readonly hubName: string
   readonly containerId: string
   readonly events: EventsEndpoint
+  /** How fast each back end sends to devices, by the name of its caller. */
+  readonly sending: KeyedRates<string>
   /** Resolves when the journal takes messages again; at once if it does. */
   resumed(): Promise<void>
 }

@@ -22,6 +22,8 @@ export const amqpLimits = {
   partialPieceBytes: 128,
   /** Messages in work that a link may bring. */
   credit: 100,
+  /** Messages to devices that one back end may send, all its links and connections together. */
+  sending: { perSecond: 1_000, burst: 5_000 },
   /** Requests for one twin, or tokens of one connection, that are worked on at a time; and how many of them one link may bring. */
   operations: 64,
   operationCredit: 16,

@@ -2,7 +2,9 @@ import type { Fact, Offset } from '#journal'
 import { telemetryForm } from '#hub'
 import { uuid } from '#base'
 import type { Desk } from '../desk.ts'
+import { KeyedRates } from '../keyed-rates.ts'
 import { AmqpDoor } from './door.ts'
+import { amqpLimits } from './limits.ts'
 import { EventsEndpoint } from './events/endpoint.ts'
 import { type EventForm, isTelemetry } from './events/event.ts'
 import type { EventOf } from './events/source.ts'
@@ -34,6 +36,7 @@ export function openAmqp(desk: Desk, config: AmqpConfig, eventOf: EventOf = tele
     hubName: config.names[0] ?? 'localhost',
     containerId: `thingwall-${uuid(random)}`,
     events,
+    sending: new KeyedRates(amqpLimits.sending, desk.ports.clock.monotonic()),
     resumed: () => {
       if (!journal.paused) return Promise.resolve()
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -7,16 +7,27 @@ import { parseDestination } from './addresses.ts'
 import { amqpError } from './amqp-error.ts'
 import { bodyOf } from './device-message.ts'
 import { onClosed } from './device-links.ts'
-import type { AmqpHub } from './door.ts'
+import type { AmqpHub, AmqpShared } from './door.ts'
+import { paced } from './pace.ts'
 import { pump } from './pump.ts'
 import type { Delivery, ReceiverLink } from './receiver-link.ts'
 import type { SenderLink } from './sender-link.ts'
 import { idText, textOfSimple, uuidBytes } from './texts.ts'
 
-/** A back end sends messages to devices: accepted when stored (azure-wire 5.9). `caller` is asked for each message: another token may have come. */
-export function serveSending(desk: Desk, hub: AmqpHub, caller: () => Caller | undefined, link: ReceiverLink): void {
+/**
+ * A back end sends messages to devices: accepted when stored (azure-wire 5.9). `caller` is asked for each message: another token may have come. Who sends
+ * faster than `amqpLimits.sending` waits, however many links it has.
+ */
+export function serveSending(
+  { desk, hub, sending }: Pick<AmqpShared, 'desk' | 'hub' | 'sending'>,
+  caller: () => Caller | undefined,
+  link: ReceiverLink,
+): void {
+  const { clock } = desk.ports
+  const inTime = paced(clock, link, () => sending.take(caller()?.actor.id ?? '', clock.monotonic()))
   link.onMessage = (delivery) => {
-    send(hub, caller(), delivery)
+    inTime(1)
+      .then(() => send(hub, caller(), delivery))
       .then((refusal) => delivery.settle(refusal === undefined ? { kind: 'accepted' } : { kind: 'rejected', error: amqpError(refusal) }))
       .catch((error: unknown) => {
         desk.ports.trouble?.('a message to a device', error)

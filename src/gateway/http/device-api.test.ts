@@ -20,9 +20,9 @@ async function* bodyOf(...parts: readonly string[]): AsyncIterable<Uint8Array> {
 }
 
 /** The device API on a gateway without sockets. `denyMs`: what a denied peer has to wait. */
-function scene(denyMs = 0) {
+function scene(denyMs = 0, publishesPerSecond?: number) {
   const whole = gateway()
-  const api = new DeviceApi(whole.desk)
+  const api = new DeviceApi(whole.desk, publishesPerSecond)
   const seen: string[] = []
   const call = (
     method: string,
@@ -80,7 +80,7 @@ test('telemetry by HTTPS is the record that it would be by MQTT, and is answered
     [message?.['topic'], message?.['transport'], message?.['body'], message?.['qos']],
     ['devices/pump-1/messages/events/%24.mid=i1&%24.ct=application%2Fjson&k%2F1=v%20w', 'https', '{"t":1}', 1],
   )
-  assert.deepEqual(seen, ['proven'])
+  assert.deepEqual(seen, ['proven', 'proven'])
   assert.deepEqual(hub.log, ['pump-1 active'], 'it does not count as connected')
 })
 
@@ -160,6 +160,29 @@ test('the policy of now is asked with every request', async () => {
   applyPolicy(() => ({ ...allowing(['devices/pump-1/messages/events/'], []), connect: () => undefined }))
   assert.equal((await ask('POST', '/devices/pump-1/messages/events')).status, 401)
   assert.equal(telemetry().length, 0)
+})
+
+test('who loses its right while its body comes is refused when it is there', async () => {
+  const { ask, telemetry, seen, proof } = scene()
+  const slow = (async function* () {
+    yield Buffer.from('half')
+    proof.gone.add('pump-1')
+    yield Buffer.from('whole')
+  })()
+  assert.equal((await ask('POST', '/devices/pump-1/messages/events', {}, slow)).status, 401)
+  assert.deepEqual([telemetry().length, seen], [0, ['proven', 'denied']])
+})
+
+test('the bound on messages of an identity holds by HTTPS too, for each message of a batch', async () => {
+  const { ask, clock, telemetry } = scene(0, 3)
+  const batch = JSON.stringify([{ body: 'YQ==' }, { body: 'Yg==' }])
+  const send = async () =>
+    (await ask('POST', '/devices/pump-1/messages/events', { 'content-type': 'application/vnd.microsoft.iothub.json' }, bodyOf(batch)))
+      .status
+  assert.deepEqual([await send(), await send()], [204, 429])
+  clock.advance(1_000)
+  assert.equal(await send(), 204)
+  assert.equal(telemetry().length, 4)
 })
 
 test('messages are for who may subscribe to them by MQTT, and so is what becomes of them; a refusal is recorded', async () => {

@@ -1,18 +1,22 @@
 import type { Principal } from '#access'
-import { type Refusal, type Result, identityParts, never, ok, refuse, uuid } from '#base'
+import { type DeviceId, type Refusal, type Result, identityParts, never, ok, refuse, uuid } from '#base'
 import { azureErrorReply, messageTopicPrefix } from '#wire/azure'
 import type { Desk } from '../desk.ts'
+import { KeyedRates } from '../keyed-rates.ts'
 import { tellDenied, tellRefused } from '../records.ts'
+import type { Rate } from '../token-bucket.ts'
 import { type DeviceRequest, parseDeviceRequest } from './device-path.ts'
 import { beginUpload, endUpload } from './file-requests.ts'
 import { type HttpCall, type HttpReply, headerOf } from './http-call.ts'
 import { receiveMessage, settleMessage } from './message-requests.ts'
 import { BodyBudget } from './read-body.ts'
-import { RequestRates } from './request-rates.ts'
 import { sendTelemetry } from './telemetry-requests.ts'
 
 /** Bytes of request bodies of all devices together that may be held at a time. */
 const bodyBytes = 64 * 1024 * 1024
+
+/** Requests of one identity by HTTPS, which has no connection whose reading could be paused. */
+const requestsPerIdentity: Rate = { perSecond: 200, burst: 1_000 }
 
 const apiVersion = /^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$/
 
@@ -24,11 +28,15 @@ const apiVersion = /^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$/
 export class DeviceApi {
   readonly #desk: Desk
   readonly #budget = new BodyBudget(bodyBytes)
-  readonly #rates: RequestRates
+  readonly #requests: KeyedRates<DeviceId>
+  readonly #messages: KeyedRates<DeviceId> | undefined
 
-  constructor(desk: Desk) {
+  /** `publishesPerSecond`: telemetry messages that one identity may send by this way; undefined: as many as it likes. */
+  constructor(desk: Desk, publishesPerSecond: number | undefined) {
     this.#desk = desk
-    this.#rates = new RequestRates(desk.ports.clock.monotonic())
+    const now = desk.ports.clock.monotonic()
+    this.#requests = new KeyedRates(requestsPerIdentity, now)
+    if (publishesPerSecond !== undefined) this.#messages = new KeyedRates({ perSecond: publishesPerSecond, burst: publishesPerSecond }, now)
   }
 
   /** Answers a request of the device API. Undefined: it is for somebody else. Never rejects, but for a bug. */
@@ -52,11 +60,23 @@ export class DeviceApi {
       return refuse('gateway/api-version', 'The query has no api-version of the form 2021-04-12.')
     const proven = await this.#prove(request, call)
     if (!proven.ok) return proven
-    if (!this.#rates.take(request.identity, clock.monotonic())) return refuse('gateway/too-many-requests', 'This identity asks too often.')
+    if (!this.#requests.take(request.identity, clock.monotonic())) return tooMany()
     hub.presence.active(request.identity)
     if ((action.kind === 'receive' || action.kind === 'settle') && !this.#mayHaveMessages(proven.value, requestId))
       return refuse('gateway/operation-denied', 'The policy does not allow this identity to do this.')
-    return this.#perform(request, proven.value, call, requestId)
+    return this.#perform(request, call, requestId)
+  }
+
+  /**
+   * Telemetry. The body may have taken its time, so the device is proven once more when it is there: what was revoked meanwhile is refused, and
+   * the policy asked is the one for what it is now.
+   */
+  #sendTelemetry(request: DeviceRequest, call: HttpCall, requestId: string): Promise<Result<HttpReply>> {
+    const { clock } = this.#desk.ports
+    return sendTelemetry(this.#desk, call, requestId, this.#budget, async (messages) => {
+      if (this.#messages?.take(request.identity, clock.monotonic(), messages) === false) return tooMany()
+      return this.#prove(request, call)
+    })
   }
 
   async #prove({ identity }: DeviceRequest, { headers, peer }: HttpCall): Promise<Result<Principal>> {
@@ -94,10 +114,11 @@ export class DeviceApi {
     return false
   }
 
-  #perform({ identity, action }: DeviceRequest, principal: Principal, call: HttpCall, requestId: string): Promise<Result<HttpReply>> {
+  #perform(request: DeviceRequest, call: HttpCall, requestId: string): Promise<Result<HttpReply>> {
+    const { identity, action } = request
     switch (action.kind) {
       case 'telemetry':
-        return sendTelemetry(this.#desk, principal, call, requestId, this.#budget)
+        return this.#sendTelemetry(request, call, requestId)
       case 'receive':
         return receiveMessage(this.#desk, identity, call)
       case 'settle':
@@ -112,6 +133,10 @@ export class DeviceApi {
         return never(action)
     }
   }
+}
+
+function tooMany(): Result<never> {
+  return refuse('gateway/too-many-requests', 'This identity asks too often.')
 }
 
 /** One code for every reason, so that nobody learns which devices there are. */

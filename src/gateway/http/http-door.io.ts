@@ -23,7 +23,7 @@ export interface HttpDoor {
 
 /** Opens the device API on the HTTPS listener behind `front`. A body has `front.limits.connectMs` to come whole; that of an upload only must not stop. */
 export function openHttpDoor(desk: Desk, front: Front): HttpDoor {
-  const devices = new DeviceApi(desk)
+  const devices = new DeviceApi(desk, front.limits.publishesPerSecondPerIdentity)
   const blobs = new BlobApi(desk)
   const sites = new Sites(desk)
   const slow = (request: IncomingMessage) => {
@@ -74,10 +74,18 @@ function write(request: IncomingMessage, response: ServerResponse, { status, hea
   if (response.destroyed) return
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   if (!request.complete) {
-    const more = Number(request.headers['content-length'] ?? drainedBytes)
-    if (more >= drainedBytes) response.setHeader('connection', 'close')
-    request.resume()
+    if (Number(request.headers['content-length'] ?? 0) >= drainedBytes) response.setHeader('connection', 'close')
+    drain(request)
   }
   response.writeHead(status, { ...alwaysHeaders, ...headers, ...(status === 204 ? {} : { 'content-length': bytes.length }) })
   response.end(bytes)
+}
+
+/** Lets go of the rest of a body, so that the peer comes to read its answer; one that goes on and on is cut off. */
+function drain(request: IncomingMessage): void {
+  let drained = 0
+  request.on('data', (chunk: Buffer) => {
+    drained += chunk.length
+    if (drained > drainedBytes) request.destroy()
+  })
 }

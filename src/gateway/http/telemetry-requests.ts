@@ -12,19 +12,21 @@ const batchType = 'application/vnd.microsoft.iothub.json'
 const maxBatchBytes = 1024 * 1024
 const maxBatchMessages = 1_000
 
-/** Takes telemetry, one message or a batch, and answers when it is durable (azure-wire 3.1). */
+/** Takes telemetry, one message or a batch, and answers when it is durable (azure-wire 3.1). `prove` says who sends, once it is known how much. */
 export function sendTelemetry(
   desk: Desk,
-  principal: Principal,
   call: HttpCall,
   requestId: string,
   budget: BodyBudget,
+  prove: (messages: number) => Promise<Result<Principal>>,
 ): Promise<Result<HttpReply>> {
   const isBatch = headerOf(call.headers, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase() === batchType
   return withBody(call, isBatch ? maxBatchBytes : maxTelemetryBytes, budget, async (bytes) => {
     const messages = isBatch ? parseBatch(bytes) : ok([{ ...telemetryHeaders(call.headers), body: bytes }])
     if (!messages.ok) return messages
-    const taken = await takeTelemetryBatch(desk, principal, requestId, 'https', messages.value)
+    const principal = await prove(messages.value.length)
+    if (!principal.ok) return principal
+    const taken = await takeTelemetryBatch(desk, principal.value, requestId, 'https', messages.value)
     return taken.ok ? ok(done) : taken
   })
 }
