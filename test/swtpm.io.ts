@@ -28,16 +28,24 @@ export async function startSoftTpm(from?: SoftTpm): Promise<SoftTpm> {
     const ended = new Promise((resolve) => running.once('exit', resolve))
     running.kill('SIGKILL')
     await ended
-    await rm(socket, { force: true })
+    for (const path of [socket, `${socket}.ctrl`]) await rm(path, { force: true })
   }
   const start = async (): Promise<void> => {
     const state = ['--tpm2', '--tpmstate', `dir=${directory},mode=0600`, '--seccomp', 'action=none']
-    const doors = ['--server', `type=unixio,path=${socket}`, '--flags', 'not-need-init,startup-clear']
+    // tpm2-tools look for the control channel under this name, and do nothing without it.
+    const doors = [
+      '--server',
+      `type=unixio,path=${socket}`,
+      '--ctrl',
+      `type=unixio,path=${socket}.ctrl`,
+      '--flags',
+      'not-need-init,startup-clear',
+    ]
     const started = spawn('swtpm', ['socket', ...state, ...doors], { stdio: 'ignore' })
     child = started
     let failure: Error | undefined
     started.once('error', (error) => (failure = error))
-    for (let i = 0; i < 500 && !existsSync(socket); i++) {
+    for (let i = 0; i < 500 && !(existsSync(socket) && existsSync(`${socket}.ctrl`)); i++) {
       if (failure !== undefined || started.exitCode !== null)
         throw failure ?? new Error(`swtpm ended with ${started.exitCode ?? 'a signal'}`)
       await new Promise((resolve) => setTimeout(resolve, 10))
