@@ -20,6 +20,7 @@ import { sampleLoad } from './load-sampler.io.ts'
 import type { Level, LoadBounds } from './overload.ts'
 import type { GatewayPorts, LiveConnection } from './ports.ts'
 import type { RegistrationConversation } from './provisioning/mqtt-conversation.ts'
+import { stapleOn } from './staple.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { peerOf } from './tls-transport.io.ts'
 
@@ -180,6 +181,7 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
         front.proven(socket)
       })
       watchConnections(server)
+      stapleOn(server, desk)
       return { port: await front.listen(server, host, port, option), close: () => front.close() }
     },
     [Symbol.asyncDispose]: closeOnce,

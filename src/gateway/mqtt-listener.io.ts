@@ -4,6 +4,7 @@ import type { Desk } from './desk.ts'
 import { type Front, ignoreError } from './front.io.ts'
 import { isOwnProbe, refuseHandshake } from './handshake-refusal.ts'
 import { SocketTransport } from './socket-transport.io.ts'
+import { stapleOn } from './staple.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { peerOf } from './tls-transport.io.ts'
 import { type TlsWorkers, openTlsWorkers } from './workers/tls-workers.io.ts'
@@ -11,6 +12,7 @@ import { type TlsWorkers, openTlsWorkers } from './workers/tls-workers.io.ts'
 /** The TLS server for MQTT. It does not listen: `front` hands it the sockets that were let in. */
 export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connection>): Server {
   const server = createServer(tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48), front.limits.handshakeMs))
+  stapleOn(server, desk)
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     refuseHandshake(desk, 'mqtt', peerOf(socket), error)
     socket.destroy()
@@ -38,5 +40,10 @@ export function createMqttServer(desk: Desk, front: Front, strangers: Set<Connec
 export function openMqttWorkers(count: number, desk: Desk, front: Front, strangers: Set<Connection>): TlsWorkers {
   const settings = tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48), front.limits.handshakeMs)
   const trouble = (what: string, error: unknown) => desk.ports.trouble?.(what, error)
-  return openTlsWorkers(count, settings, { desk, front, strangers, trouble })
+  const workers = openTlsWorkers(count, settings, { desk, front, strangers, trouble })
+  const { staple } = desk.ports
+  const tell = () => workers.setStaple(staple?.current())
+  staple?.onChange(tell)
+  tell()
+  return workers
 }

@@ -5,6 +5,7 @@ import type { Bus } from '#bus'
 import type { Clock, DeviceId, Random, Subject } from '#base'
 import type { Hub } from '#hub'
 import type { Journal } from '#journal'
+import type { DeviceProvisioning } from '#provisioning'
 import type { WebSite } from '#wire/web'
 import type { EventOf } from './amqp/events/source.ts'
 
@@ -32,6 +33,8 @@ export type GatewayPorts = {
   readonly services: Services
   /** What readers of the built-in endpoint for events see of a fact; undefined: telemetry. */
   readonly eventOf?: EventOf | undefined
+  /** Who lets devices register, by every protocol; without it nobody does. */
+  readonly provisioning?: DeviceProvisioning | undefined
   /** What the HTTPS listener serves besides the device API, asked in this order. */
   readonly sites?: readonly WebSite[] | undefined
   /** Answers what the HTTPS listener does not serve itself: back ends. Without it that is 404. */
@@ -42,6 +45,8 @@ export type GatewayPorts = {
   policyVersion?(): number
   /** The newest certificate for our names. */
   serverTls(): ServerTls
+  /** A signed answer that the certificate of now was not revoked, for clients that ask for it in TLS; undefined: there is none now. */
+  readonly staple?: { current(): Buffer | undefined; onChange(changed: () => void): void } | undefined
   /** Called when there is a newer one. */
   onServerTls(renewed: () => void): void
   /** Subject, issuer and fingerprint of a certificate that was refused, for the record; undefined when it cannot be read. */

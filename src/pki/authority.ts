@@ -121,6 +121,31 @@ async function withRoot<T>(foundry: Foundry, kept: Kept, work: (issuer: Issuer) 
   return await work(new Issuer(identityOf(kept.certificate, ['device-issuer', 'server-issuer']), signingKey(secret)))
 }
 
+/**
+ * Runs `work` with the authority whose key has this identifier (lower-case hex), old ones and the root included, whose key is open for that time
+ * only. It may make certificates that sign answers about its own; lists it may sign anyway. `pki/unknown-authority` for a key that is not here.
+ */
+export async function withAuthority<T>(
+  foundry: Foundry,
+  keyId: string,
+  work: (authority: Authority) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const rows = await foundry.ports.store.query(`SELECT serial, role, certificate, sealed_key FROM pki_keyring WHERE role <> 'server'`)
+  for (const row of rows) {
+    const read = parseCertificate(Buffer.from(bytesOf(row, 'certificate')))
+    if (!read.ok || keyIdentifier(read.value.publicKey).toString('hex') !== keyId) continue
+    const kept = { certificate: read.value, serial: textOf(row, 'serial'), sealedKey: bytesOf(row, 'sealed_key') }
+    const role = textOf(row, 'role')
+    if (role !== 'root' && role !== 'device-issuer' && role !== 'server-issuer') continue
+    const key = openKey(foundry, role, kept)
+    if (!key.ok) return key
+    using secret = key.value
+    const issuer = new Issuer(identityOf(read.value, ['ocsp-responder']), signingKey(secret))
+    return await work({ certificate: read.value, issuer })
+  }
+  return refuse('pki/unknown-authority', 'No authority of this hub has this key.', keyId)
+}
+
 function identityOf(certificate: Certificate, makes: readonly ProfileName[]): IssuerIdentity {
   const { subject, notBefore, notAfter, publicKey } = certificate
   return { subject: subject.der, keyId: keyIdentifier(publicKey), notBefore, notAfter, profiles: makes }

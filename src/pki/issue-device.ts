@@ -6,6 +6,7 @@ import { type Reserved } from './issuer.ts'
 import { makeKeyPair, privateKeyPem } from './key-pair.ts'
 import { limits } from './limits.ts'
 import type { PkiPorts } from './ports.ts'
+import { pointersOf } from './revocation/pointers.ts'
 import { profiles } from './profile.ts'
 
 /** Who gets a certificate, and for which key: one that the device made (signing request as PEM or DER), or one that we make. */
@@ -106,12 +107,14 @@ function draftOf(
   if (owner !== undefined && owner !== ownerOf(deviceId))
     return refuse('pki/key-in-use', 'This key already belongs to someone else. Make a new key pair.', owner)
   const { issuer } = authority
+  const serial = freshSerial(ports.random)
   const proof = issuer.lint({
     profile: 'device',
-    serial: freshSerial(ports.random),
+    serial,
     commonName: deviceId,
     alternativeNames: [],
     publicKey,
+    ...pointersOf(ports, issuer.identity.keyId.toString('hex'), serial),
     ...validityFrom(ports.clock.now(), lifetimeMs, issuer.identity),
   })
   if (!proof.ok) return proof

@@ -1,15 +1,20 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type Brand, type Result, ok } from '#base'
 import {
   type Certificate,
+  type ListEntries,
+  type ListFields,
   encodeCertificate,
   encodeExtensions,
-  encodeName,
+  encodeRevocationList,
   encodeTbsCertificate,
+  encodeTbsRevocationList,
   keyIdentifier,
   parseCertificate,
 } from '#wire/x509'
 import type { SigningKey } from './keys/signing-key.ts'
 import { type IssuerFacts, lintTemplate } from './lint.ts'
+import { subjectOf } from './subject.ts'
 import { type Template, profiles } from './profile.ts'
 
 /** Proof that this issuer linted exactly this template. The first `sign` spends it. */
@@ -24,7 +29,6 @@ export function reserved(serial: string): Reserved {
 }
 
 const algorithm = 'ecdsa-sha256'
-const organization = 'Thingwall'
 const placeholder = Buffer.from([0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01])
 
 /** Whose name and key go into what it signs. For a root, its own. */
@@ -63,8 +67,16 @@ export class Issuer {
     return encodeCertificate(tbs, algorithm, await this.#key.sign(tbs))
   }
 
+  /** Signs a list of what this issuer has revoked, in its own name. Throws the Fault `pki/key-unavailable`. */
+  async signRevocationList(fields: Omit<ListFields, 'algorithm' | 'issuer' | 'authorityKeyId'>, entries: ListEntries): Promise<Buffer> {
+    const { subject: issuer, keyId: authorityKeyId } = this.identity
+    const tbs = encodeTbsRevocationList({ ...fields, algorithm, issuer, authorityKeyId }, entries)
+    return encodeRevocationList(tbs, algorithm, await this.#key.sign(tbs))
+  }
+
   #encode(template: Template): Buffer {
-    const { ca, keyUsage, extendedKeyUsage } = profiles[template.profile]
+    const { ca, keyUsage, extendedKeyUsage, ocspNoCheck = false } = profiles[template.profile]
+    const { pointers } = template
     return encodeTbsCertificate({
       serial: Buffer.from(template.serial, 'hex'),
       algorithm,
@@ -80,14 +92,12 @@ export class Issuer {
         alternativeNames: template.alternativeNames,
         subjectKeyId: keyIdentifier(template.publicKey),
         authorityKeyId: this.identity.keyId,
+        ocspNoCheck,
+        ...(pointers ? { crlDistributionPoints: [pointers.crl], ocspResponders: [pointers.ocsp] } : {}),
+        ...(template.nameConstraints ? { nameConstraints: template.nameConstraints } : {}),
       }),
     })
   }
-}
-
-/** The subject of a certificate: a device has its common name alone, as IoT Hub compares it; ours carry the product's name. */
-export function subjectOf(profile: Template['profile'], commonName: string): Buffer {
-  return encodeName(profile === 'device' ? { commonName } : { commonName, organization })
 }
 
 // Belt and braces: the writer is ours, so a difference is our bug and nothing may be signed.
@@ -111,6 +121,8 @@ function same(read: Certificate, template: Template, issuer: IssuerIdentity): bo
     extensions.basicConstraints?.ca === (ca !== undefined) &&
     extensions.basicConstraints.pathLength === ca?.pathLength &&
     (extensions.extendedKeyUsage ?? []).join() === extendedKeyUsage.join() &&
-    names(extensions.alternativeNames ?? []) === names(template.alternativeNames)
+    (extensions.crlDistributionPoints ?? []).join() === (template.pointers?.crl ?? '') &&
+    names(extensions.alternativeNames ?? []) === names(template.alternativeNames) &&
+    isDeepStrictEqual(extensions.nameConstraints, template.nameConstraints)
   )
 }

@@ -7,6 +7,7 @@ import { Inventory, type Revocation } from './inventory.ts'
 import { type DeviceRequest, type Issued, issueDevices } from './issue-device.ts'
 import { limits } from './limits.ts'
 import type { PkiPorts } from './ports.ts'
+import { Revocations, everyRenewal } from './revocation/revocations.ts'
 import type { Selector } from './revocation/selector.ts'
 import type { CertificateRecord, RevocationReason } from './row.ts'
 import { type ServerCertificate, currentServerCertificate, issueServerCertificate, serverNames } from './server-certificate.ts'
@@ -30,6 +31,8 @@ export async function openPki(config: PkiConfig, ports: PkiPorts, signal: AbortS
 
 /** Makes, renews, verifies and revokes certificates. Owns the issuing keys and the timer of renewal; dispose of it to stop both. */
 export class Pki implements AsyncDisposable {
+  /** Lists and answers about what we revoked, for whoever asks by HTTP. */
+  readonly revocations: Revocations
   readonly #foundry: Foundry
   readonly #names: ServerCertificate['names']
   readonly #chains: DeviceChains
@@ -38,6 +41,7 @@ export class Pki implements AsyncDisposable {
   readonly #revocationListeners = new Set<(revocation: Revocation) => void>()
   readonly #stop: () => void
   #authorities: Authorities
+  #everybody: readonly Certificate[]
   #server: ServerCertificate
   #renewing: Promise<Result<boolean>> = Promise.resolve(ok(false))
 
@@ -45,12 +49,23 @@ export class Pki implements AsyncDisposable {
   constructor(foundry: Foundry, authorities: Authorities, names: ServerCertificate['names'], server: ServerCertificate) {
     this.#foundry = foundry
     this.#authorities = authorities
+    this.#everybody = everybodyOf(authorities)
     this.#names = names
     this.#server = server
     this.#revoked = { serial: (serial) => this.isRevoked(serial), denied: (kind, value) => foundry.inventory.isDenied(kind, value) }
     this.#chains = new DeviceChains(knownOf(authorities), this.#revoked)
-    const { clock } = foundry.ports
-    this.#stop = clock.every(limits.renewalCheckMs, () => this.#renewLater('renewal of the server certificate'))
+    const { clock, publicUrl, tell, trouble } = foundry.ports
+    this.revocations = new Revocations(foundry, {
+      authorities: () => this.#everybody,
+      publicUrl: () => publicUrl?.(),
+      tell: (fact) => tell?.(fact),
+    })
+    const stopLists = everyRenewal(clock, this.revocations, trouble)
+    const stopRenewal = clock.every(limits.renewalCheckMs, () => this.#renewLater('renewal of the server certificate'))
+    this.#stop = () => {
+      stopRenewal()
+      stopLists()
+    }
   }
 
   /** The root certificate, PEM: what clients must trust. */
@@ -76,6 +91,11 @@ export class Pki implements AsyncDisposable {
   /** What the listeners serve now. */
   serverCertificate(): ServerCertificate {
     return this.#server
+  }
+
+  /** An OCSP answer about the server certificate of now, to be sent along with it. Good for a day. */
+  staple(): Promise<Result<Buffer>> {
+    return this.revocations.staple(this.#server.serial, this.#authorities.servers.issuer.identity.keyId.toString('hex'))
   }
 
   /** Calls `listener` with every new server certificate, so that listeners reload it. Returns how to stop. */
@@ -136,6 +156,7 @@ export class Pki implements AsyncDisposable {
     if (!issuers.ok) return issuers
     const revoked = await this.#foundry.inventory.revoke(grant, which, reason, issuers.value)
     if (!revoked.ok) return revoked
+    this.revocations.changed()
     if (revoked.value.serials.length > 0) for (const listener of this.#revocationListeners) listener(revoked.value)
     // Not waited for: whoever asked has sessions to end first.
     if (issuers.value.length > 0) this.#renewLater('a new issuer in place of a revoked one')
@@ -197,6 +218,7 @@ export class Pki implements AsyncDisposable {
       const opened = await openAuthorities(this.#foundry)
       if (!opened.ok) return opened
       this.#authorities = opened.value
+      this.#everybody = everybodyOf(opened.value)
       this.#chains.trust(knownOf(opened.value))
     }
     if (!isDue(this.#server, now) && this.#authorities.servers.certificate.serial === servers.certificate.serial) return ok(false)
@@ -207,6 +229,10 @@ export class Pki implements AsyncDisposable {
     for (const listener of this.#serverListeners) listener(renewed.value)
     return ok(true)
   }
+}
+
+function everybodyOf({ root, issuers }: Authorities): readonly Certificate[] {
+  return [root, ...issuers]
 }
 
 function knownOf({ root, issuers }: Authorities): ConstructorParameters<typeof DeviceChains>[0] {

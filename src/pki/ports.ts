@@ -1,5 +1,6 @@
 import type { Clock, Grant, Random, Result, Secret } from '#base'
 import type { Statement, Store } from '#store'
+import type { RevocationFact } from './revocation/revocations.ts'
 
 /** What an audited commit says about itself. */
 export type Audited = {
@@ -26,6 +27,10 @@ export type PkiPorts = {
   readonly random: Random
   /** The hub's own right to certificates that nobody asks for: its issuers and its server certificate. */
   readonly system: Grant<'certificate.issue'>
+  /** Where the HTTPS listener is reached from outside, `https://hub.example`; undefined while nobody knows: then certificates name no lists. */
+  readonly publicUrl?: () => string | undefined
+  /** Tells the journal about lists and responders. */
+  readonly tell?: (fact: RevocationFact) => void
   /** Told when a renewal that runs by itself failed; it is tried again. */
   readonly trouble: (what: string, error: unknown) => void
 }

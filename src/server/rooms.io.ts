@@ -23,7 +23,7 @@ import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hu
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
 import { type Pki, openPki, pkiMigrations } from '#pki'
 import { type Store, openStore } from '#store'
-import { type Vault, keyDisk, openVault } from '#vault'
+import { type Secrets, type Vault, keyDisk, openVault, secretMigrations } from '#vault'
 import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
@@ -37,11 +37,15 @@ import { retainedMigrations } from './retained-rows.ts'
 import { type ServiceDoor, openServiceDoor } from './services.io.ts'
 import { sessionMigrations } from './session-rows.ts'
 import { createBroker, openState } from './session-state.ts'
+import { sitesOf } from './sites.ts'
+import { type Staples, openStaples } from './staples.ts'
 import { systemDevices } from './system-devices.ts'
+import { openVaultSecrets } from './vault-secrets.ts'
 
 /** Every room of a running hub, opened in order; the console comes on top of them. */
 export type Rooms = {
   readonly vault: Vault
+  readonly secrets: Secrets
   readonly store: Store
   readonly audit: Audit
   readonly operators: Operators
@@ -104,6 +108,7 @@ export async function openRooms(
     ...serviceMigrations,
     ...sessionMigrations,
     ...egressMigrations,
+    ...secretMigrations,
   ]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
   const audit = await openAudit({ store, clock }, signal)
@@ -115,6 +120,7 @@ export async function openRooms(
       signal,
     ),
   )
+  const secrets = scope.use(await openVaultSecrets({ store, audit, vault, journal, clock, random, log }, signal))
   step('certificates')
   const bus = openBus(clock)
   const broker = createBroker(config.limits, clock, (subject) => policies.policyOf(subject))
@@ -130,6 +136,8 @@ export async function openRooms(
           clock,
           random,
           system: systemGrant('certificate.issue', 'hub'),
+          publicUrl: () => (door === undefined ? undefined : `https://${hostWithPort(config.names[0] ?? 'localhost', door.httpsPort)}`),
+          tell: (fact) => void journal.append(encodeFact(fact)),
           trouble: (what, error) => log.error(what, { error }),
         },
         signal,
@@ -186,6 +194,7 @@ export async function openRooms(
     signal,
   )
   step('listeners')
+  const staples = scope.use(openStaples(pki, clock, (what, error) => log.error(what, { error })))
   const saveState = await openState(
     config.limits,
     { journal, broker, store, clock },
@@ -197,7 +206,23 @@ export async function openRooms(
   const gateway = scope.use(
     await openDeviceDoor(
       config,
-      { clock, random, log, journal, broker, bus, pki, policies, hub, egress, authentication, services: back.services, proof },
+      {
+        clock,
+        random,
+        log,
+        secrets,
+        journal,
+        broker,
+        bus,
+        pki,
+        staples,
+        policies,
+        hub,
+        egress,
+        authentication,
+        services: back.services,
+        proof,
+      },
       signal,
     ),
   )
@@ -206,18 +231,19 @@ export async function openRooms(
     const { closed, ...effect } = gateway.policyChanged()
     return { sessionsClosed: closed, ...effect }
   })
-  return { vault, store, audit, operators, policies, journal, bus, broker, pki, hub, egress, back, gateway }
+  return { vault, secrets, store, audit, operators, policies, journal, bus, broker, pki, hub, egress, back, gateway }
 }
 
-type Behind = Pick<Rooms, 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'egress'> &
+type Behind = Pick<Rooms, 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'egress'> &
   Pick<World, 'clock' | 'random' | 'log'> & {
     readonly authentication: Authentication
     readonly services: Services
     readonly proof: WatchedProof
+    readonly staples: Staples
   }
 
 async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
-  const { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services, proof } = rooms
+  const { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services, proof, staples } = rooms
   const ports = {
     clock,
     random,
@@ -229,7 +255,9 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     reauthenticate: authentication.reauthenticate,
     authenticateDevice: proof.authenticateDevice,
     services,
+    sites: sitesOf({ secrets: rooms.secrets, services, names: config.names, pki }),
     http: azureServiceOf({ hub, services, throttles: config.services.throttles, clock, random, log }).handle,
+    staple: staples,
     policyOf: (subject: Subject) => policies.policyOf(subject),
     policyVersion: () => policies.current.version,
     serverTls: () => {

@@ -4,6 +4,7 @@ import type { Desk } from '../desk.ts'
 import { type Front, ignoreError } from '../front.io.ts'
 import { isOwnProbe, refuseHandshake } from '../handshake-refusal.ts'
 import { SocketTransport } from '../socket-transport.io.ts'
+import { stapleOn } from '../staple.ts'
 import { tlsSettings } from '../tls-settings.ts'
 import { peerOf } from '../tls-transport.io.ts'
 import { WebSocketTransport } from '../websocket-transport.io.ts'
@@ -18,6 +19,7 @@ export const amqpWebSocketPaths: ReadonlySet<string> = new Set(['/$iothub/websoc
 /** The TLS server for AMQP. It does not listen: `front` hands it the sockets that were let in. */
 export function createAmqpServer(desk: Desk, front: Front, door: AmqpDoor): Server {
   const server = createServer(tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48), front.limits.handshakeMs))
+  stapleOn(server, desk)
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     refuseHandshake(desk, 'amqp', peerOf(socket), error)
     socket.destroy()

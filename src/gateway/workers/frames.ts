@@ -36,6 +36,7 @@ export type WorkerStart = { readonly task: 'thingwall-tls'; readonly memory: Cha
 export type ToWorker =
   | { readonly say: Wake }
   | { readonly say: 'settings'; readonly settings: TlsOptions }
+  | { readonly say: 'staple'; readonly staple: Uint8Array | undefined }
   | { readonly say: 'ticket-keys'; readonly ticketKeys: Uint8Array }
   | { readonly say: 'socket'; readonly slot: number; readonly generation: number; readonly socket: Socket }
 

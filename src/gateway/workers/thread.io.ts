@@ -57,6 +57,8 @@ function run({ memory, settings }: WorkerStart): void {
   )
 
   const server: Server = createServer(settings)
+  let staple: Buffer | undefined
+  server.on('OCSPRequest', (_certificate, _issuer, answer: (error: null, staple: Buffer | null) => void) => answer(null, staple ?? null))
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const entry = byPeer.get(peerKey(peerOf(socket)))
     if (entry !== undefined)
@@ -91,6 +93,9 @@ function run({ memory, settings }: WorkerStart): void {
         return server.setSecureContext(message.settings)
       case 'ticket-keys':
         return server.setTicketKeys(Buffer.from(message.ticketKeys))
+      case 'staple':
+        staple = message.staple === undefined ? undefined : Buffer.from(message.staple)
+        return
       case 'frames':
       case 'room':
         return channel.woken(message.say)

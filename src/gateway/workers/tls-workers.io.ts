@@ -33,6 +33,8 @@ export type WorkerPorts = {
 
 /** Threads that speak TLS for the MQTT listener. Disposing of it waits until every connection is gone, and ends them. */
 export interface TlsWorkers extends MqttServer, AsyncDisposable {
+  /** From now on: what is sent along with the certificate to clients that ask for it. */
+  setStaple(staple: Buffer | undefined): void
   /** Starts the threads, if nothing has yet; the first socket does it otherwise. */
   start(): void
 }
@@ -56,6 +58,7 @@ export function openTlsWorkers(count: number, settings: TlsOptions, ports: Worke
   const { clock } = ports.desk.ports
   const workers: (TlsWorker | undefined)[] = []
   let current = settings
+  let staple: Buffer | undefined
   let isOver = false
   let tellQuiet = (): void => {}
   const alive = () => workers.filter((worker) => worker !== undefined)
@@ -76,6 +79,7 @@ export function openTlsWorkers(count: number, settings: TlsOptions, ports: Worke
         if (isQuiet()) tellQuiet()
       },
     })
+    workers[index]?.post({ say: 'staple', staple })
   }
   const start = (): void => {
     while (workers.length < count) startOne(workers.length)
@@ -94,6 +98,10 @@ export function openTlsWorkers(count: number, settings: TlsOptions, ports: Worke
     setSecureContext(next) {
       current = next
       for (const worker of alive()) worker.post({ say: 'settings', settings: next })
+    },
+    setStaple(next) {
+      staple = next
+      for (const worker of alive()) worker.post({ say: 'staple', staple })
     },
     setTicketKeys(ticketKeys) {
       current = { ...current, ticketKeys }

@@ -103,6 +103,22 @@ export class RevokedSerials {
         visit(Buffer.from(odd, 'hex'), entry.at, entry.notAfter, revocationReasons.indexOf(entry.reason))
   }
 
+  /** When the newest entry of a shard was added, by its own time; undefined: there is none. */
+  newestAt(issuer: string, shard: number): number | undefined {
+    const place = this.#heads[this.#issuers.indexOf(issuer)]?.[shard] ?? none
+    let newest = place === none ? undefined : this.#at[place]
+    for (const [odd, entry] of this.#odd)
+      if (entry.issuer === issuer && shardOf(odd) === shard && entry.at >= (newest ?? 0)) newest = entry.at
+    return newest
+  }
+
+  /** Entries of an issuer, all shards together. */
+  countOf(issuer: string): number {
+    let count = 0
+    for (let shard = 0; shard < shardCount; shard++) this.visit(issuer, shard, () => void count++)
+    return count
+  }
+
   #issuerOf(keyId: string): number {
     const known = this.#issuers.indexOf(keyId)
     if (known >= 0) return known

@@ -28,7 +28,7 @@ export function rowsOf(which: Selector, issuerSerials: readonly string[]): { rea
 }
 
 // What the hub itself runs on is revoked by its authority or not at all: a slip of the finger must not take the listeners down.
-const ours = `'root', 'device-issuer', 'server-issuer', 'edge-issuer', 'signing-issuer', 'server', 'ocsp-responder'`
+const ours = `'root', 'cross', 'device-issuer', 'server-issuer', 'edge-issuer', 'signing-issuer', 'server', 'ocsp-responder'`
 const marks = (list: readonly string[]) => list.map(() => '?').join()
 
 /** What is to be refused besides the rows. */

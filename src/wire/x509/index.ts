@@ -11,7 +11,7 @@ export { oids } from './oids.ts'
 export { type PemLabel, decodePem, encodePem } from './pem.ts'
 export { type PublicKey, importPublicKey, keyIdentifier, parsePublicKey, refuseWeakKey } from './public-key.ts'
 export { type NameAttribute, attributeType, comparableNames, nameAttributes } from './relative-names.ts'
-export { type CertificateId, type IssuerDigest, type OcspRequest, issuerDigests, parseOcspRequest } from './ocsp-request.ts'
+export { type CertificateId, type IssuerDigest, type OcspRequest, certificateId, issuerDigests, parseOcspRequest } from './ocsp-request.ts'
 export {
   type AnswerFields,
   type CertificateStatus,

@@ -1,6 +1,7 @@
 import type { Result } from '#base'
 import { type DerNode, Fields, contentOf, readDer, wholeOf } from './der-reader.ts'
 import { readBoolean, readOctets, readOid, readUnsigned } from './der-values.ts'
+import { nothing, octetString, oid, sequence, unsignedInteger } from './der-writer.ts'
 import { limits } from './limits.ts'
 import { Malformed, decoding } from './malformed.ts'
 import { oids } from './oids.ts'
@@ -22,6 +23,14 @@ export type CertificateId = {
   readonly issuerKeyHash: Buffer
   /** Lower-case hex without leading zero bytes. */
   readonly serial: string
+}
+
+/** Names a certificate as a client would: by SHA-1 digests of its issuer's name and key. `serial` in lower-case hex. */
+export function certificateId(issuerNameHash: Buffer, issuerKeyHash: Buffer, serial: string): CertificateId {
+  const digest = sequence(oid('1.3.14.3.2.26'), nothing)
+  const number = unsignedInteger(Buffer.from(serial, 'hex'))
+  const der = sequence(digest, octetString(issuerNameHash), octetString(issuerKeyHash), number)
+  return { der, digest: 'sha1', issuerNameHash, issuerKeyHash, serial }
 }
 
 /** What a client asks. A signature on it is passed over: nobody has to sign, and nothing hangs on who asks. */
@@ -76,7 +85,7 @@ function readCertificateId(node: DerNode): CertificateId {
   const serial = readUnsigned(fields.next(tags.integer, 'the serial number'), 'the serial number')
   fields.finish()
   if (serial.length > 20) throw new Malformed('the serial number is longer than 20 bytes')
-  const [, digest] = Object.entries(issuerDigests).find(([oid]) => oid === type) ?? []
+  const [, digest] = Object.entries(issuerDigests).find(([known]) => known === type) ?? []
   return { der: wholeOf(node), digest, issuerNameHash, issuerKeyHash, serial: serial.toString('hex') }
 }
 

@@ -1,0 +1,11 @@
+import { type KeyVaultPorts, keyVaultSite } from '#control'
+import type { Pki } from '#pki'
+import type { WebSite } from '#wire/web'
+
+/** What the sites of the HTTPS listener are joined to. */
+export type SiteRooms = KeyVaultPorts & { readonly pki: Pick<Pki, 'revocations'> }
+
+/** Everything besides devices and back ends that is served on the HTTPS listener. */
+export function sitesOf({ secrets, services, names, pki }: SiteRooms): readonly WebSite[] {
+  return [pki.revocations.site, keyVaultSite({ secrets, services, names })]
+}
