@@ -6,6 +6,7 @@ import { messageFactShapes } from './message-facts.ts'
 import { moduleFactShapes, registration } from './module-facts.ts'
 import { provisioningFactShapes } from './provisioning-facts.ts'
 import { revocationFactShapes } from './revocation-facts.ts'
+import { secretFactShapes } from './secret-facts.ts'
 import { serviceFactShapes } from './service-facts.ts'
 import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
 import { configurationFactShapes } from './configuration-facts.ts'
@@ -150,6 +151,7 @@ export const factShapes = {
   ...jobFactShapes,
   ...egressFactShapes,
   ...serviceFactShapes,
+  ...secretFactShapes,
   ...revocationFactShapes,
   ...provisioningFactShapes,
   ...estFactShapes,

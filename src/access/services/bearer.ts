@@ -10,6 +10,7 @@ import type { HeldService } from './records.ts'
 /** What back ends ask tokens for; the audience is the scope without `/.default`, with and without a slash at its end (azure-wire 1.10). */
 const hubAudience = 'https://iothubs.azure.net'
 const eventHubsAudience = 'https://eventhubs.azure.net'
+const vaultAudience = 'https://vault.azure.net'
 
 /** Issuer and subject of a back end that signs its own tokens, before its name. */
 export const servicePrefix = 'urn:thingwall:service:'
@@ -75,7 +76,7 @@ async function byService(
   if (held === undefined) return refuseService(`no service ${name.slice(0, 64)} is registered, or not any more`)
   const { service, key } = held
   const signer = { key, algorithm: service.algorithm }
-  const audiences = audiencesFor(kind, ports.names)
+  const audiences = [...audiencesFor(kind, ports.names), ...(kind === 'key-vault' ? domainsAbove(ports.names) : [])]
   const verified = await verifyRead(token, { issuer, audiences }, signer, now)
   if (!verified.ok) return refuseService(`${name}: ${verified.error.detail ?? verified.error.code}`)
   const { sub, exp, iat } = verified.value
@@ -111,8 +112,18 @@ async function byIssuer(
 
 /** What `aud` may be. An Event Hubs token reads telemetry and opens nothing else. */
 function audiencesFor(kind: ServiceRequest['kind'], names: readonly string[]): readonly string[] {
-  const bases = [hubAudience, ...names.map((name) => `https://${name}`), ...(kind === 'event-hubs' ? [eventHubsAudience] : [])]
+  const more = kind === 'event-hubs' ? [eventHubsAudience] : kind === 'key-vault' ? [vaultAudience] : []
+  const bases = [hubAudience, ...names.map((name) => `https://${name}`), ...more]
   return bases.flatMap((base) => [base, `${base}/`])
+}
+
+/**
+ * Clients of Key Vault ask for the domain above the vault's host. Only back ends with a key of their own registered here are taken at that: whoever else
+ * hears tokens of an issuer for the whole domain could show them here.
+ */
+function domainsAbove(names: readonly string[]): readonly string[] {
+  const above = names.flatMap((name) => (name.includes('.') && !/^[\d.]+$/.test(name) ? [`https://${name.slice(name.indexOf('.') + 1)}`] : []))
+  return above.flatMap((base) => [base, `${base}/`])
 }
 
 /** Whether a verified `aud` names, of the audiences that it may, one that is not Event Hubs. */

@@ -1,8 +1,11 @@
 import { type Instant, type Result, refuse } from '#base'
 import type { Caller } from '../grant.ts'
 
-/** What asks: the peer's address, and by which way its token came: an HTTP header, AMQP's put-token, or put-token of an Event Hubs client. */
-export type ServiceRequest = { readonly address: string; readonly kind: 'http' | 'cbs' | 'event-hubs' }
+/**
+ * What asks: the peer's address, and by which way its token came: an HTTP header, AMQP's put-token, put-token of an Event Hubs client, or an HTTP header
+ * for the secrets.
+ */
+export type ServiceRequest = { readonly address: string; readonly kind: 'http' | 'cbs' | 'event-hubs' | 'key-vault' }
 
 /** A back end that has proven who it is. */
 export type ServiceCaller = {

@@ -50,9 +50,13 @@ const byRole = {
   'IoT Hub Data Reader': reading,
   'IoT Hub Registry Contributor': ['device.read', 'device.write', 'device.delete'],
   'IoT Hub Twin Contributor': ['twin.read', 'twin.write'],
+  // With which secrets is for the list of access to say.
+  'Key Vault Secrets Officer': ['secret.list', 'secret.read', 'secret.write'],
+  'Key Vault Secrets User': ['secret.list', 'secret.read'],
+  'Key Vault Reader': ['secret.list'],
 } as const satisfies Readonly<Record<string, readonly Action[]>>
 
-/** A role of IoT Hub for back ends. */
+/** A role for back ends: of IoT Hub, or of Key Vault. */
 export type Role = keyof typeof byRole
 
 /** Every {@link Role}, the most powerful first. */
@@ -61,11 +65,14 @@ export const roles: readonly Role[] = [
   'IoT Hub Registry Contributor',
   'IoT Hub Twin Contributor',
   'IoT Hub Data Reader',
+  'Key Vault Secrets Officer',
+  'Key Vault Secrets User',
+  'Key Vault Reader',
 ]
 
 /** The word by which a role is named where spaces are a nuisance: `data-contributor`. */
 export function shortRole(role: Role): string {
-  return role.slice('IoT Hub '.length).toLowerCase().replaceAll(' ', '-')
+  return role.replace(/^IoT Hub /, '').toLowerCase().replaceAll(' ', '-')
 }
 
 /** Reads a role by its whole name, or by its short one (`data-contributor`, `IoTHubDataContributor`). Undefined for another word. */

@@ -116,7 +116,7 @@ function callerOfPolicy({ policy, permissions, scope, expiresAt }: SignedByPolic
 function callerOfBearer({ id, roles, readsOnly, expiresAt }: Bearer, host: string): ServiceCaller {
   const held = actionsOfRoles(roles)
   const rights = readsOnly ? new Set([...held].filter((action) => action === 'telemetry.read')) : held
-  return { caller: mintCaller({ kind: 'service', id, via: 'bearer' }, rights), expiresAt, scope: host }
+  return { caller: mintCaller({ kind: 'service', id, via: 'bearer', roles }, rights), expiresAt, scope: host }
 }
 
 /** Bearer tokens that were verified a moment ago, by their digest: a copy of this table opens nothing. */

@@ -8,6 +8,9 @@ export const roleWords: ReadonlyMap<string, string> = new Map([
   ['data-reader', 'IoT Hub Data Reader'],
   ['registry-contributor', 'IoT Hub Registry Contributor'],
   ['twin-contributor', 'IoT Hub Twin Contributor'],
+  ['key-vault-secrets-officer', 'Key Vault Secrets Officer'],
+  ['key-vault-secrets-user', 'Key Vault Secrets User'],
+  ['key-vault-reader', 'Key Vault Reader'],
 ])
 
 /** Rights of shared access policies. */
