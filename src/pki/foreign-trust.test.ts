@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { sign } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Instant, instant } from '#base'
-import { encodePem, oids } from '#wire/x509'
+import { ListEntries, encodePem, encodeRevocationList, encodeTbsRevocationList, keyIdentifier, oids } from '#wire/x509'
 import { type Party, make } from '../../test/throwaway-ca.ts'
 import { temporaryDirectory } from '../../test/throwaway-pki.ts'
 import { openForeignTrust } from './foreign-trust.ts'
@@ -106,4 +107,44 @@ test('revocation lists of a bundle count (edge.md 1.6, 4): revoked, stale and fo
   const own = make({ name: 'client', by: noSigner, ...valid })
   assert.equal(verdict([top], [own, noSigner], [await revocationList(noSigner, [])], at), 'pki/revocation-unknown')
   assert.equal(verdict([top], [client, middle], [Buffer.from('junk')], at), 'x509/malformed')
+})
+
+const scoped = (wish: { readonly point?: string; readonly deltaOf?: number; readonly revoked?: string }): Buffer => {
+  const entries = new ListEntries()
+  if (wish.revoked !== undefined) entries.add(Buffer.from(wish.revoked, 'hex'), Math.floor(now / 1000), 1)
+  const { point, deltaOf } = wish
+  const tbs = encodeTbsRevocationList(
+    {
+      algorithm: 'ecdsa-sha256',
+      issuer: issuer.certificate.subject.der,
+      authorityKeyId: keyIdentifier(issuer.certificate.publicKey),
+      thisUpdate: instant(now - 1000),
+      nextUpdate: instant(now + 86_400_000),
+      number: 2,
+      point,
+      ...(deltaOf === undefined ? {} : { deltaOf }),
+    },
+    entries,
+  )
+  return encodeRevocationList(tbs, 'ecdsa-sha256', sign('sha256', tbs, issuer.key))
+}
+
+test('EMQX: a list that cannot be applied is an error, never passed over: another distribution point, a delta', () => {
+  const check = (list: Buffer) => verdict([issuer], [leaf], [list])
+  assert.equal(check(scoped({})), 'smart-lock')
+  assert.equal(check(scoped({ revoked: leaf.certificate.serial })), 'pki/revoked')
+  assert.equal(check(scoped({ point: 'http://ca.example/7.crl' })), 'pki/revocation-unknown')
+  assert.equal(check(scoped({ deltaOf: 1 })), 'pki/list-is-delta')
+})
+
+test('an issuer without a list is refused where lists are required (edge.md 4)', () => {
+  for (const [policy, expected] of [
+    ['require', 'pki/revocation-missing'],
+    ['ifPresent', 'accepted'],
+  ] as const) {
+    const trust = openForeignTrust([issuer.der], [], policy)
+    assert.ok(trust.ok)
+    const chain = trust.value.verify([leaf.der], now)
+    assert.equal(chain.ok ? 'accepted' : chain.error.code, expected)
+  }
 })

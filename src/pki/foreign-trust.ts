@@ -2,6 +2,7 @@ import type { CertificateProof, Instant, Result } from '#base'
 import { instant, ok, refuse } from '#base'
 import {
   type Certificate,
+  type ListScope,
   type Name,
   type RevocationList,
   parseCertificate,
@@ -25,9 +26,18 @@ export type ForeignChain = {
   readonly subjects: readonly Name[]
   /** The earliest end of validity on the path. */
   readonly chainNotAfter: Instant
+  /** SHA-256 of the DER of the authority at which the path ends, and the serial numbers of what is below it, leaf first. */
+  readonly anchorSha256: string
+  readonly serials: readonly string[]
   /** What a revocation by an operator of this hub would know it by. */
   readonly proof: CertificateProof
 }
+
+/**
+ * What it means that an issuer on a path has no revocation list: `ifPresent` goes on without, `require` refuses (edge.md 4). A list that is there
+ * counts either way: one that is stale, forged or for other certificates refuses.
+ */
+export type ListPolicy = 'require' | 'ifPresent'
 
 type Remembered = { readonly path: readonly Certificate[]; readonly chain: ForeignChain }
 
@@ -35,7 +45,11 @@ type Remembered = { readonly path: readonly Certificate[]; readonly chain: Forei
  * Opens trust in authorities that are not ours: every certificate given (DER) is an anchor, root or not (edge.md 1.6). Refuses certificates
  * that are none, keys too weak, and revocation lists that cannot be read. None of this touches what the hub's own devices are verified with.
  */
-export function openForeignTrust(anchors: readonly Buffer[], lists: readonly Buffer[]): Result<ForeignTrust> {
+export function openForeignTrust(
+  anchors: readonly Buffer[],
+  lists: readonly Buffer[],
+  policy: ListPolicy = 'ifPresent',
+): Result<ForeignTrust> {
   const certificates: Certificate[] = []
   for (const der of anchors) {
     const read = parseCertificate(der)
@@ -50,22 +64,27 @@ export function openForeignTrust(anchors: readonly Buffer[], lists: readonly Buf
   for (const der of lists) {
     const read = parseRevocationList(der)
     if (!read.ok) return read
+    // What it adds to is not here, and what it takes back would count as revoked.
+    if (read.value.deltaOf !== undefined)
+      return refuse('pki/list-is-delta', 'A delta revocation list says nothing without the complete one; give complete lists.')
     revocations.push(read.value)
   }
-  return ok(new ForeignTrust(certificates, revocations))
+  return ok(new ForeignTrust(certificates, revocations, policy))
 }
 
 /** Verifies clients of other authorities. Remembers the paths that it found: a resumed TLS session shows the leaf alone. */
 export class ForeignTrust {
   readonly #anchors: readonly Certificate[]
   readonly #lists: readonly RevocationList[]
+  readonly #policy: ListPolicy
   readonly #remembered = new Map<string, Remembered>()
   readonly #signedBy = new WeakMap<RevocationList, WeakMap<Certificate, boolean>>()
 
   /** For {@link openForeignTrust}. */
-  constructor(anchors: readonly Certificate[], lists: readonly RevocationList[]) {
+  constructor(anchors: readonly Certificate[], lists: readonly RevocationList[], policy: ListPolicy) {
     this.#anchors = anchors
     this.#lists = lists
+    this.#policy = policy
   }
 
   /**
@@ -97,7 +116,9 @@ export class ForeignTrust {
 
   #revocation(certificate: Certificate, issuer: Certificate, height: number, now: Instant): Result<unknown> {
     const named = this.#lists.filter((list) => list.issuer.der.equals(issuer.subject.der))
-    if (named.length === 0) return ok(undefined)
+    if (named.length === 0 && this.#policy === 'ifPresent') return ok(undefined)
+    if (named.length === 0)
+      return refuse('pki/revocation-missing', 'There is no revocation list of an issuer, and one is required.', issuer.subject.text)
     const genuine = named.filter((list) => this.#isSignedBy(list, issuer))
     if (genuine.length === 0)
       return refuse('pki/revocation-unknown', 'The revocation list of an issuer was not signed by it.', issuer.subject.text)
@@ -105,8 +126,12 @@ export class ForeignTrust {
       return height === 0
         ? refuse('pki/revoked', 'The certificate was revoked.', certificate.serial)
         : refuse('pki/issuer-revoked', 'An authority in the chain was revoked.', certificate.serial)
+    // A list for other certificates cannot be applied to this one, and to go on as if there were none would be to ignore it (EMQX).
+    const covering = genuine.filter(({ scope }) => covers(scope, certificate))
+    if (covering.length === 0)
+      return refuse('pki/revocation-unknown', 'No revocation list of an issuer speaks of this certificate.', issuer.subject.text)
     // Without a time of the next list nothing says that it still holds.
-    if (!genuine.some((list) => now >= list.thisUpdate && list.nextUpdate !== undefined && now <= list.nextUpdate))
+    if (!covering.some((list) => now >= list.thisUpdate && list.nextUpdate !== undefined && now <= list.nextUpdate))
       return refuse(
         'pki/revocation-stale',
         'The revocation list of an issuer has expired, so nobody knows what was revoked since.',
@@ -146,6 +171,8 @@ export class ForeignTrust {
       fingerprintSha256: fingerprint,
       subjects: path.value.map((certificate) => certificate.subject),
       chainNotAfter: instant(Math.min(...path.value.map((certificate) => certificate.notAfter))),
+      anchorSha256: fingerprintOf(path.value.at(-1)?.der ?? der),
+      serials: path.value.slice(0, -1).map((certificate) => certificate.serial),
       // Serial numbers of others are not ours: one may be the same as one of ours.
       proof: {
         fingerprintSha256: fingerprint,
@@ -162,4 +189,11 @@ export class ForeignTrust {
     }
     return ok(remembered)
   }
+}
+
+/** Whether a list of this scope would name the certificate if it were revoked (RFC 5280 section 6.3.3, b 2). */
+function covers({ only, points }: ListScope, { extensions }: Certificate): boolean {
+  const isAuthority = extensions.basicConstraints?.ca === true
+  if (only !== 'all' && (only === 'authorities') !== isAuthority) return false
+  return points.length === 0 || points.some((point) => extensions.crlDistributionPoints?.includes(point) === true)
 }

@@ -122,8 +122,10 @@ export class Pki implements AsyncDisposable {
   }
 
   /** Issues many, with few commits. One answer for each request, in the same order. */
-  issueDevices(grant: Grant<'certificate.issue'>, requests: readonly DeviceRequest[]): Promise<readonly Result<Issued>[]> {
+  async issueDevices(grant: Grant<'certificate.issue'>, requests: readonly DeviceRequest[]): Promise<readonly Result<Issued>[]> {
     const { ports, inventory } = this.#foundry
+    // What a revoked issuer signs is worth nothing: its successor is being made.
+    if (this.isRevoked(this.#authorities.devices.certificate.serial)) await this.#renewing
     return issueDevices({ ports, inventory, authority: this.#authorities.devices }, grant, requests)
   }
 
