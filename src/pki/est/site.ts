@@ -67,7 +67,7 @@ export function estSite(ports: EstPorts, codes: EnrollmentCodes): WebSite {
         return await answer(request, ports, codes, often)
       } catch (error) {
         if (!(error instanceof Fault) || error.code !== 'pki/key-unavailable') throw error
-        return textAnswer(503, 'The key of the issuer is not at hand now. (pki/key-unavailable)\n', { 'retry-after': '30' })
+        return plain(503, { code: error.code, message: 'The key of the issuer is not at hand now.' }, { 'retry-after': '30' })
       }
     },
   }
@@ -75,9 +75,9 @@ export function estSite(ports: EstPorts, codes: EnrollmentCodes): WebSite {
 
 async function answer(request: WebRequest, ports: EstPorts, codes: EnrollmentCodes, often: Often): Promise<WebAnswer> {
   const operation = readOperation(request.path)
-  if (operation === undefined) return textAnswer(404, 'There is no such operation. (pki/est-unknown-operation)\n')
+  if (operation === undefined) return plain(404, { code: 'pki/est-unknown-operation', message: 'There is no such operation.' })
   const method = methods[operation]
-  if (request.method !== method) return textAnswer(405, `This wants ${method}. (pki/est-method)\n`, { allow: method })
+  if (request.method !== method) return plain(405, { code: 'pki/est-method', message: `This wants ${method}.` }, { allow: method })
   if (operation === 'cacerts') return answerOf(ports.authorities())
   if (operation === 'csrattrs') {
     const headers = { 'content-type': 'application/csrattrs', 'content-transfer-encoding': 'base64' }
@@ -97,6 +97,10 @@ async function answer(request: WebRequest, ports: EstPorts, codes: EnrollmentCod
   return made.ok ? made.value : told(request, ports, made.error, false)
 }
 
+function plain(status: number, { code, message }: Refusal, headers: Readonly<Record<string, string>> = {}): WebAnswer {
+  return textAnswer(status, `${message} (${code})\n`, headers)
+}
+
 function readCsr({ headers, body }: WebRequest): Result<Buffer> {
   const type = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase()
   if (type !== 'application/pkcs10') return refuse('pki/est-media-type', 'The body must be application/pkcs10 (RFC 7030 section 4.2.1).')
@@ -110,8 +114,9 @@ function told({ peer, headers, path }: WebRequest, { tell, clock }: EstPorts, er
   const detail = `${message} (EST ${path.slice(estPrefix.length, estPrefix.length + 64)})`
   if (headers['authorization'] !== undefined || peer.certificates.length > 0)
     tell({ kind: 'refused', time: clock.now(), code, message: detail, address: peer.address, listener: 'https' })
-  const more = status === 401 ? { 'www-authenticate': 'Basic realm="one-time code"' } : status === 429 ? { 'retry-after': '3600' } : {}
-  return textAnswer(status, `${message} (${code})\n`, { ...more })
+  const more: Readonly<Record<string, string>> =
+    status === 401 ? { 'www-authenticate': 'Basic realm="one-time code"' } : status === 429 ? { 'retry-after': '3600' } : {}
+  return plain(status, error, more)
 }
 
 /** Counts certificates for each device and hour: a device that loops must not fill the inventory. Forgets from the old end. */
