@@ -21,6 +21,7 @@ import { egressMigrations, endpointKinds, openEgress } from '#egress'
 import { factToJson, hubMigrations, openHub, telemetryForm, twinEventBody } from '#hub'
 import { type JsonFact, encodeFact } from '#journal'
 import { pkiMigrations } from '#pki'
+import { openSecrets, secretMigrations } from '#vault'
 import { FakeClock } from './fake-clock.ts'
 import { openOn } from './journal-fixture.ts'
 import { keyWrap } from './key-wrap.ts'
@@ -73,6 +74,7 @@ export async function openControlScene(consoleDirectory?: string) {
       ...policyMigrations,
       ...serviceMigrations,
       ...egressMigrations,
+      ...secretMigrations,
     ]),
   )
   const audit = await openAudit({ store, clock }, signal)
@@ -167,6 +169,22 @@ export async function openControlScene(consoleDirectory?: string) {
       signal,
     ),
   )
+  const vault = scope.use(
+    await openSecrets(
+      {
+        store,
+        clock,
+        random,
+        wrapper: { wrap: async (key) => wrapKey(key), unwrap: async (wrapped) => unwrapKey(wrapped) },
+        retentionMs: 90 * 86_400_000,
+        commit: audit.commit,
+        system: systemGrant,
+        tell,
+        trouble,
+      },
+      signal,
+    ),
+  )
   policies.onChange(() => ({ ...noEffect, sessionsClosed: knobs.sessions.length }))
   const ports: ControlPorts = {
     clock,
@@ -189,6 +207,7 @@ export async function openControlScene(consoleDirectory?: string) {
     ],
     policies,
     services,
+    vault,
     egress,
     async shrink(_grant, days, progress, stop) {
       const shrinking = openShrinking(policies.current, [])

@@ -7,6 +7,7 @@ import type { Report } from '#guard'
 import type { Hub, Registry } from '#hub'
 import type { Fact, Journal, JsonFact, Offset } from '#journal'
 import type { Pki } from '#pki'
+import type { Secrets } from '#vault'
 
 /** What the operator door is and serves. */
 export type ControlConfig = {
@@ -98,6 +99,8 @@ export type ControlPorts = {
     ServiceDirectory,
     'policiesUntil' | 'services' | 'service' | 'policies' | 'add' | 'remove' | 'addPolicy' | 'removePolicy'
   >
+  /** Secrets, and who may do what with them. */
+  readonly vault: Omit<Secrets, typeof Symbol.asyncDispose | 'readForEndpoint' | 'onChanged' | 'upkeep' | 'backup' | 'restore' | 'deletedOne'>
   /** Routes, endpoints and what could not be delivered. */
   readonly egress: Omit<Egress, typeof Symbol.asyncDispose | 'builtIn'>
   /** Looks through `days` of the journal for rights that nobody used. `progress` is told the share that was read, from 0 to 1. */

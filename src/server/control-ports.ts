@@ -37,6 +37,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     isOwn: isOwnFact,
     policies,
     services: back.directory,
+    vault: rooms.secrets,
     egress,
     shrink: (_grant, days, progress, signal) =>
       proposeShrink(policies.current, { journal, broker }, { days, now: around.clock.now() }, progress, signal),

@@ -18,6 +18,7 @@ import { openRoutes } from './open.ts'
 import { policyRoutes } from './policies.ts'
 import { queryRoutes } from './query.ts'
 import { revocationRoutes } from './revocations.ts'
+import { secretRoutes } from './secrets.ts'
 import { serviceRoutes } from './services.ts'
 import { shrinkRoutes } from './shrink.ts'
 import { signInRoutes } from './sign-in.ts'
@@ -50,6 +51,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     policyRoutes,
     shrinkRoutes,
     serviceRoutes,
+    secretRoutes,
     egressRoutes,
     deadLetterRoutes,
     checkRoutes,
