@@ -6,3 +6,31 @@ export {
   type RegisterRequest,
   type TpmClaim,
 } from './device.ts'
+export {
+  type AllocationPolicy,
+  type Attestation,
+  type CertificatePolicy,
+  type Enrollment,
+  type EnrollmentKeys,
+  type JsonObject,
+  allocationPolicies,
+} from './enrollment.ts'
+export { attestationJson, enrollmentJson } from './enrollment-json.ts'
+export type { QueryPage, QueryRequest } from './enrollment-query.ts'
+export { type BulkMode, type BulkProblem, type Enrollments, type OpenEnrollment, bulkModes } from './enrollments.ts'
+export { provisioningLimits } from './limits.ts'
+export type {
+  AuditedCommit,
+  ChainTrust,
+  HubIdentity,
+  LinkedHub,
+  MovedTwin,
+  Placement,
+  PostWebhook,
+  ProvenChain,
+  ProvisioningConfig,
+  ProvisioningPorts,
+} from './ports.ts'
+export { type Provisioning, openProvisioning, provisioningMigrations } from './provisioning.ts'
+export type { Records } from './records.ts'
+export { type Registration, registrationJson } from './registration.ts'
