@@ -11,9 +11,19 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 /** Where Azure's clients keep the endorsement key, the storage root key and the identity key. */
-export const handles = { endorsementKey: '0x81010001', storageRootKey: '0x81000001', identityKey: '0x81000100' } as const
+export const handles = {
+  endorsementKey: '0x81010001',
+  storageRootKey: '0x81000001',
+  identityKey: '0x81000100',
+  tlsKey: '0x81000002',
+} as const
 
 const storageAttributes = 'restricted|decrypt|fixedtpm|fixedparent|noda|userwithauth|sensitivedataorigin'
+
+/** OpenSSL asks the TPM to sign and does everything else itself: a TPM that also digests and gives random bytes is slow, and out of memory. */
+export const provider = ['-provider', 'default', '-provider', 'tpm2', '-propquery', '?tpm2.signature'] as const
+
+const signing = 'sign|fixedtpm|fixedparent|sensitivedataorigin|userwithauth'
 
 /** What a quote leaves: TPMS_ATTEST, TPMT_SIGNATURE, and the values of the registers one after the other. */
 export type Quoted = { readonly message: Buffer; readonly signature: Buffer; readonly values: Buffer }
@@ -31,7 +41,11 @@ export class TpmDevice implements Disposable {
 
   /** Runs a tool; rejects when it fails. */
   async tool(name: string, ...words: readonly string[]): Promise<string> {
-    const { stdout } = await run(name, words, { cwd: this.#folder, env: { ...process.env, TPM2TOOLS_TCTI: this.tcti }, timeout: 20_000 })
+    const { stdout } = await run(name, words, {
+      cwd: this.#folder,
+      env: { ...process.env, TPM2TOOLS_TCTI: this.tcti, TPM2OPENSSL_TCTI: this.tcti },
+      timeout: 20_000,
+    })
     return stdout
   }
 
@@ -115,6 +129,44 @@ export class TpmDevice implements Disposable {
       this.write('message', message)
       await this.tool('tpm2_hmac', '-c', handles.identityKey, '-g', 'sha256', '-o', 'hmac', 'message')
       return this.read('hmac')
+    })
+  }
+
+  /** Makes a key for TLS in the TPM, at a persistent handle of its own, and a signing request for it by OpenSSL. `name` is the device id. */
+  tlsKey(name: string): Promise<string> {
+    return this.exclusive(async () => {
+      await this.tool('tpm2_create', '-Q', '-C', handles.storageRootKey, '-G', 'ecc256', '-a', signing, '-u', 'tls.pub', '-r', 'tls.priv')
+      await this.tool('tpm2_load', '-Q', '-C', handles.storageRootKey, '-u', 'tls.pub', '-r', 'tls.priv', '-c', 'tls.ctx')
+      await this.tool('tpm2_evictcontrol', '-Q', '-C', 'o', '-c', 'tls.ctx', handles.tlsKey)
+      await this.tool('tpm2_flushcontext', '-t')
+      await this.tool('openssl', 'req', ...provider, '-new', '-key', `handle:${handles.tlsKey}`, '-subj', `/CN=${name}`, '-out', 'tls.csr')
+      return this.read('tls.csr').toString()
+    })
+  }
+
+  /** Makes an attestation key under the endorsement key: `ak.ctx`, and its TPM2B_PUBLIC. */
+  attestationKey(): Promise<Buffer> {
+    return this.exclusive(async () => {
+      const words = ['-C', handles.endorsementKey, '-c', 'ak.ctx', '-G', 'ecc', '-g', 'sha256', '-s', 'ecdsa', '-u', 'ak.pub']
+      await this.tool('tpm2_createak', '-Q', ...words)
+      return this.read('ak.pub')
+    })
+  }
+
+  /** TPM2_Certify of an object by the attestation key: TPMS_ATTEST and TPMT_SIGNATURE. */
+  certify(object: string): Promise<Omit<Quoted, 'values'>> {
+    return this.exclusive(async () => {
+      await this.tool('tpm2_certify', '-Q', '-c', object, '-C', 'ak.ctx', '-g', 'sha256', '-f', 'tss', '-o', 'cert.msg', '-s', 'cert.sig')
+      return { message: this.read('cert.msg'), signature: this.read('cert.sig') }
+    })
+  }
+
+  /** A quote of registers, such as `sha256:0,7`, with a nonce. */
+  quote(registers: string, nonce: Buffer): Promise<Quoted> {
+    return this.exclusive(async () => {
+      const out = ['-m', 'q.msg', '-s', 'q.sig', '-o', 'q.pcrs', '-F', 'values', '-f', 'tss', '-g', 'sha256']
+      await this.tool('tpm2_quote', '-Q', '-c', 'ak.ctx', '-l', registers, '-q', nonce.toString('hex'), ...out)
+      return { message: this.read('q.msg'), signature: this.read('q.sig'), values: this.read('q.pcrs') }
     })
   }
 

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { systemRandom } from '#base'
 import { readCorpus, replay } from '../../../test/fuzz.ts'
 import { TpmDevice, handles } from '../../../test/swtpm-device.ts'
-import { startSwtpm } from '../../../test/swtpm-start.ts'
+import { startSoftTpm } from '../../../test/swtpm.io.ts'
 import { sealHmacKey } from './activation-blob.ts'
 import { parseAttestation } from './attest.ts'
 import { sized, u16, u32 } from './cursor.ts'
@@ -26,7 +26,7 @@ function areaOf(bytes: Buffer): PublicArea {
 
 for (const algorithm of ['rsa', 'ecc'] as const)
   test(`a TPM opens what is sealed to its ${algorithm.toUpperCase()} keys, and signs with the HMAC key that came in it [azure-wire 6.8]`, async () => {
-    await using tpm = await startSwtpm()
+    await using tpm = await startSoftTpm()
     using device = new TpmDevice(tpm.tcti)
     await device.prepare(algorithm)
     const endorsementKey = areaOf(device.endorsementKey)

@@ -37,15 +37,19 @@ export function encodeSignatureAlgorithm(algorithm: SignatureAlgorithm): Buffer 
   return key === 'rsa' ? sequence(oid(type), nothing) : sequence(oid(type))
 }
 
-/** Reads an AlgorithmIdentifier; undefined for an algorithm that we do not rely on, whatever its parameters. */
-export function readSignatureAlgorithm(node: DerNode): SignatureAlgorithm | undefined {
+/**
+ * Reads an AlgorithmIdentifier; undefined for an algorithm that we do not rely on, whatever its parameters. `inRequest` takes NULL behind ECDSA, as
+ * OpenSSL's provider for TPMs writes it (RFC 5758 wants nothing there): what is not kept cannot be read in two ways later.
+ */
+export function readSignatureAlgorithm(node: DerNode, inRequest = false): SignatureAlgorithm | undefined {
   const fields = new Fields(node, tags.sequence, 'the signature algorithm')
   const algorithm = byOid.get(readOid(fields.next(tags.oid, 'the type'), 'the signature algorithm'))
   const parameters = fields.done ? undefined : fields.any('the parameters')
   fields.finish()
   if (!algorithm) return undefined
   const wanted = facts[algorithm].key === 'rsa'
-  const fits = wanted ? parameters?.tag === tags.null && contentOf(parameters).length === 0 : parameters === undefined
+  const isNull = parameters?.tag === tags.null && contentOf(parameters).length === 0
+  const fits = wanted ? isNull : parameters === undefined || (inRequest && isNull)
   if (!fits) throw new Malformed('the signature algorithm has wrong parameters')
   return algorithm
 }
