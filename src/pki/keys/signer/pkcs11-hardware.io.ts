@@ -36,7 +36,8 @@ export async function openToken(place: TokenPlace): Promise<Hardware> {
   }
   trying(`The PKCS #11 module ${place.module} cannot be loaded. Name the right file`, () => {
     library.load(place.module)
-    library.C_Initialize()
+    // Signatures are made on several threads.
+    library.C_Initialize({ flags: pkcs11.CKF_OS_LOCKING_OK })
   })
   const slot = trying('The module does not tell its tokens', () => findSlot(library, place.token))
   const flags = trying('The token does not tell its state', () => library.C_GetTokenInfo(slot).flags)
