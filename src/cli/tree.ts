@@ -1,6 +1,7 @@
 import { deviceCommands } from './tree-device.ts'
 import { policyCommands } from './tree-policy.ts'
 import { routeCommands } from './tree-route.ts'
+import { secretCommands } from './tree-secret.ts'
 import { serviceCommands } from './tree-service.ts'
 import { fleetCommands } from './tree-fleet.ts'
 import { twinCommands } from './tree-twin.ts'
@@ -67,6 +68,7 @@ export const tree: CommandSpec = {
     },
     ...policyCommands,
     ...serviceCommands,
+    ...secretCommands,
     ...transferCommands,
     ...routeCommands,
     {
