@@ -26,6 +26,13 @@ const wanted = [
   ['nats-server', 'nats-server'],
   ['rabbitmq-server', '/usr/lib/rabbitmq/bin/rabbitmq-server'],
   ['python3-confluent-kafka', '/usr/lib/python3/dist-packages/confluent_kafka/__init__.py'],
+  ['softhsm2', 'softhsm2-util'],
+  ['swtpm', 'swtpm'],
+  ['tpm2-tools', 'tpm2_flushcontext'],
+  ['tpm2-openssl', '/usr/share/doc/tpm2-openssl'],
+  ['g++', 'g++'],
+  ['make', 'make'],
+  ['python3', 'python3'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
   ['tpm2-tools', 'tpm2_createek'],
@@ -54,7 +61,7 @@ const environment = {
 }
 
 const stages = {
-  packages: async () => verdict(installPackages()),
+  packages: async () => verdict(installPackages() && buildPkcs11()),
   format: async () => verdict(await run('oxfmt', ['--check', '.'])),
   lint: async () => verdict(await run('oxlint', ['--type-aware', '--quiet', '.'])),
   // Files and packages that nothing uses.
@@ -199,6 +206,18 @@ function installPackages() {
   names = missing()
   if (names.length > 0) say(`  still missing: ${names.join(', ')}; tests that need them will fail.`)
   return names.length === 0
+}
+
+/** The one package with native code that npm does not build by itself here, where scripts of packages are off. */
+function buildPkcs11() {
+  const built = join('node_modules', 'pkcs11js', 'build', 'Release', 'pkcs11.node')
+  if (existsSync(built)) return true
+  say('  building pkcs11js')
+  const { status, stderr } = spawnSync('npm', ['rebuild', 'pkcs11js', '--ignore-scripts=false'], { env: environment, encoding: 'utf8' })
+  if (status === 0 && existsSync(built)) return true
+  const why = (stderr ?? '').trim().split('\n').at(-1)
+  say(`  pkcs11js was not built; tests of keys in tokens will fail.\n  why: ${why}\n  fix: install g++ and make, then run npm test again.`)
+  return false
 }
 
 /** Debian starts a server when it installs one. For the length of the install it is told not to: tests start their own. */

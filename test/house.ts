@@ -131,6 +131,7 @@ export const harmlessNames: Readonly<Record<string, readonly string[]>> = { 'nod
 export const optionalPackages: Readonly<Record<string, string>> = {
   'cli -> azure-iot-device': 'the demo runs stock SDK devices',
   'cli -> azure-iot-device-mqtt': 'the demo runs stock SDK devices',
+  'pki -> pkcs11js': 'keys in tokens, where somebody has one',
 }
 
 /** What no file may say unless its name ends in `.io.ts`, and what to take instead. */

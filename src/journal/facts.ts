@@ -1,6 +1,7 @@
 import type { Instant } from '#base'
 import { egressFactShapes } from './egress-facts.ts'
 import { estFactShapes } from './est-facts.ts'
+import { keyFactShapes } from './key-facts.ts'
 import { jobFactShapes } from './job-facts.ts'
 import { messageFactShapes } from './message-facts.ts'
 import { moduleFactShapes, registration } from './module-facts.ts'
@@ -155,6 +156,7 @@ export const factShapes = {
   ...revocationFactShapes,
   ...provisioningFactShapes,
   ...estFactShapes,
+  ...keyFactShapes,
 } as const
 
 type JsonFacts = { readonly [K in keyof typeof factShapes]: { readonly kind: K; readonly time: Instant } & Shaped<(typeof factShapes)[K]> }

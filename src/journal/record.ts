@@ -81,6 +81,8 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'enrollment-code-added': 110,
   'enrollment-code-removed': 111,
   'est-enrolled': 112,
+  'key-store-away': 116,
+  'key-store-back': 117,
   'device-registered': 120,
   'registration-failed': 121,
   'registration-refused': 122,

@@ -6,6 +6,7 @@ import { type Result, fail, ok, refuse } from '#base'
 import { fileDefaults, jobDefaults } from '#hub'
 import { type AuthenticationConfig, authenticationConfig } from './authentication-config.ts'
 import { type HubLimits, hubLimits } from './hub-limits.ts'
+import { type KeysConfig, keysConfig } from './pki-settings.ts'
 import { startOptions } from './options.ts'
 import { type ServicesConfig, servicesConfig } from './services-config.ts'
 import type { Settings } from './settings-schema.ts'
@@ -38,6 +39,8 @@ export type ServerConfig = {
   readonly fileNotifications: boolean
   /** Devices that jobs begin with in a second. */
   readonly jobDevicesPerSecond: number
+  /** Where keys of new issuers are made. */
+  readonly keys: KeysConfig
   /** Every bound on what comes from outside. */
   readonly limits: HubLimits
   /** Threads that speak TLS with MQTT clients; 0: none. */
@@ -108,7 +111,10 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   if (!authentication.ok) return authentication
   const services = servicesConfig(settings.value.services ?? {}, fromFile)
   if (!services.ok) return services
+  const keys = keysConfig(settings.value.pki?.keys, fromFile)
+  if (!keys.ok) return keys
   return ok({
+    keys: keys.value,
     dataDirectory: resolve(text('data') ?? defaultDataDirectory(environment)),
     host,
     consoleHost,

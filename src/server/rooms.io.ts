@@ -21,12 +21,13 @@ import { type Gateway, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
-import { type Pki, openPki, pkiMigrations } from '#pki'
+import { type KeyStore, type Pki, openPki, pkiMigrations } from '#pki'
 import { type Store, openStore } from '#store'
 import { type Secrets, type Vault, keyDisk, openVault, secretMigrations } from '#vault'
 import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
+import { openKeyStore } from './key-store.io.ts'
 import { openRouting } from './egress.io.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
 import { blobProperties, openFileDisk } from './file-store.io.ts'
@@ -54,6 +55,8 @@ export type Rooms = {
   readonly broker: Broker
   readonly policies: Policies
   readonly pki: Pki
+  /** Where keys of new issuers are made, and whether it is there. */
+  readonly keys: KeyStore
   readonly hub: Hub
   readonly egress: Egress
   readonly back: ServiceDoor
@@ -124,6 +127,7 @@ export async function openRooms(
   step('certificates')
   const bus = openBus(clock)
   const broker = createBroker(config.limits, clock, (subject) => policies.policyOf(subject))
+  const keys = scope.use(await openKeyStore(config.keys, { vault, clock, journal, log, environment: world.environment }))
   const pki = scope.use(
     insist(
       await openPki(

@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { defaultAdmissionLimits as admission, defaultListenerLimits as listener, defaultLoadBounds as load } from '#gateway'
 import { limits as bounds } from '#base'
+import { pkiSchema } from './pki-settings.ts'
 import { eventsSchema, routesSchema } from './routes-settings.ts'
 import { throttlesSchema } from './service-throttles.ts'
 
@@ -367,6 +368,7 @@ export const settingsSchema = Type.Object(
       },
       'The journal.',
     ),
+    pki: pkiSchema,
     keyFile: text('The root key (`--key-file`).'),
     passphraseFile: text('A file with the passphrase of the key file (`--passphrase-file`).'),
     workers: whole(

@@ -154,6 +154,8 @@ const kinds: Readonly<Record<Exclude<FactKind, 'telemetry'>, true>> = {
   'egress-dead-lettered': true,
   'service-added': true,
   'service-removed': true,
+  'key-store-away': true,
+  'key-store-back': true,
   'secret-changed': true,
   'secret-rotated': true,
   'secret-due': true,
