@@ -235,7 +235,7 @@ export async function openRooms(
     const { closed, ...effect } = gateway.policyChanged()
     return { sessionsClosed: closed, ...effect }
   })
-  return { vault, secrets, store, audit, operators, policies, journal, bus, broker, pki, hub, egress, back, gateway }
+  return { vault, secrets, store, audit, operators, policies, journal, bus, broker, pki, keys, hub, egress, back, gateway }
 }
 
 type Behind = Pick<Rooms, 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'egress'> &

@@ -29,6 +29,8 @@ const colours: ReadonlyMap<string, Style> = new Map<string, Style>([
   ['job-device-ended', 'dim'],
   ['configurations-evaluated', 'dim'],
   ['egress-failed', 'red'],
+  ['key-store-away', 'red'],
+  ['key-store-back', 'green'],
   ['egress-lost', 'red'],
   ['egress-dead-lettered', 'yellow'],
   ['egress-recovered', 'green'],
