@@ -1,5 +1,5 @@
 import type { Clock } from '#base'
-import { type Fact, type Journal, encodeFact } from '#journal'
+import { type JsonFact, type Journal, encodeFact } from '#journal'
 import { type KeyStore, type KeyStoreState, openHardwareKeys, softwareKeys } from '#pki'
 import type { Vault } from '#vault'
 import type { Log } from './log.io.ts'
@@ -21,7 +21,7 @@ export async function openKeyStore(config: KeysConfig, { vault, clock, journal, 
   }
   if (config.place === 'software') return softwareKeys(sealing)
   const title = config.place === 'pkcs11' ? `pkcs11 token ${config.token}` : `tpm ${config.tcti}`
-  const tell = (fact: Fact): void => void journal.append(encodeFact(fact))
+  const tell = (fact: JsonFact): void => void journal.append(encodeFact(fact))
   let since: number | undefined
   const changed = (state: KeyStoreState): void => {
     const time = clock.now()
