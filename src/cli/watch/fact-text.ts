@@ -1,6 +1,7 @@
 import { plainJson } from '../line.ts'
 import { type Told, as, by, id, messages, seconds, times, unlessNone } from './fact-words.ts'
 import { toldOfManagement } from './fact-text-management.ts'
+import { toldOfKeys } from './fact-text-keys.ts'
 import { toldOfSecrets } from './fact-text-secrets.ts'
 import { toldOfRevocation } from './fact-text-revocation.ts'
 
@@ -10,6 +11,7 @@ export type Members = ReadonlyMap<string, unknown>
 /** What a person wants to read of each kind, after time, kind and device. A kind that is not here shows all of its members. */
 const told: ReadonlyMap<string, Told> = new Map<string, Told>([
   ...toldOfManagement,
+  ...toldOfKeys,
   ...toldOfSecrets,
   ...toldOfRevocation,
   [
