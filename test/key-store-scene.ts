@@ -1,6 +1,5 @@
 import { Secret, ok, systemClock } from '#base'
-import { type HardwarePlace, openHardwareKeys } from '../src/pki/keys/signer/signer-process.io.ts'
-import type { KeyStore, KeyStoreState } from '../src/pki/keys/signing-key.ts'
+import { type HardwarePlace, type KeyStore, type KeyStoreState, openHardwareKeys } from '#pki'
 
 /** Seals nothing: for tests that look at what is sealed. The purpose stands in front. */
 export const openSealing = {
