@@ -1,5 +1,5 @@
 import type { Principal, Reauthenticated } from '#access'
-import { type Instant, type Result, fail, never, uuid } from '#base'
+import { type Instant, type Result, never, uuid } from '#base'
 import type { Link, Message, Session } from '#broker'
 import {
   type AuthPacket,
@@ -18,18 +18,19 @@ import type { Desk } from './desk.ts'
 import { type EndReason, disconnectCode, isBanned } from './end-reason.ts'
 import type { InboundConnection } from './inbound.ts'
 import type { ListenerLimits } from './listener-limits.ts'
-import { type Live, becomes, openLive, startLive } from './live.ts'
+import { type Live, becomes, mayStay, openLive, startLive } from './live.ts'
 import type { Member } from './member.ts'
-import { type NotOpened, type Opening, acceptance, isAnswered, isDenial, judgeConnect, refusalPacket } from './opening.ts'
+import { type NotOpened, type Opening, acceptance, isAnswered, isDenial, judgeConnect, notJudged, refusalPacket } from './opening.ts'
 import { Outbox, gathered } from './outbox.ts'
 import type { LiveConnection } from './ports.ts'
-import { afterReauthentication, askedAgain } from './reauthentication.ts'
+import { type Registering, judgeRegistration } from './provisioning/judge-connect.ts'
+import { RegistrationConversation } from './provisioning/mqtt-conversation.ts'
+import { afterReauthentication, askedAgain, notJudgedAgain } from './reauthentication.ts'
 import { encodeExplained, endReasonString, inWords } from './reason-string.ts'
 import { tellConnected, tellDisconnected, tellRefused } from './records.ts'
 import { tellRefusedTakeover, tellTakeover } from './takeover-facts.ts'
 import { type Outcome, subscribe, unsubscribe } from './subscribing.ts'
 import { TopicAliases } from './topic-aliases.ts'
-import { TopicVerdicts } from './topic-verdict.ts'
 import type { Transport } from './transport.ts'
 
 /*
@@ -55,6 +56,8 @@ export class Connection implements Link, InboundConnection, Member {
   readonly #since: Instant
   #phase: 'connecting' | 'judging' | 'open' | 'closed' = 'connecting'
   #live: Live | undefined
+  /** Set when it has become the conversation of a device that registers: then this is closed. */
+  #registration: RegistrationConversation | undefined
   #inBytes = 0
   #paused = false
 
@@ -91,10 +94,11 @@ export class Connection implements Link, InboundConnection, Member {
 
   /** Takes bytes from the transport. */
   receive(chunk: Buffer): void {
-    if (this.#phase === 'closed') return
+    if (this.#registration === undefined && this.#phase === 'closed') return
     this.lastHeard = this.#desk.tick
     this.#inBytes += chunk.length
     this.#desk.counters.bytesIn += chunk.length
+    if (this.#registration !== undefined) return this.#registration.receive(chunk)
     this.#reader.push(chunk)
     if (!this.#paused) this.#work()
   }
@@ -138,18 +142,12 @@ export class Connection implements Link, InboundConnection, Member {
 
   /** Ends a connection whose credential has ended, without a word (edge.md 1.9). */
   endIfExpired(now: Instant): void {
-    const expiresAt = this.principal?.expiresAt
-    if (expiresAt !== undefined && now >= expiresAt) this.#close('credential-expired', undefined)
+    if (now >= (this.principal?.expiresAt ?? Number.POSITIVE_INFINITY)) this.#close('credential-expired', undefined)
   }
 
   /** Judges the client by the policy of now, and its next packets too. False: it lost its place or a subscription, and was cut off. */
   judgeAgain(): boolean {
-    if (this.#live === undefined || !this.isOpen) return true
-    const { inbound, opening, session } = this.#live
-    const policy = this.#desk.ports.policyOf(opening.principal.subject)
-    inbound.verdicts = new TopicVerdicts(policy)
-    const lost = [...session.subscriptions.keys()].some((filter) => policy.subscribe(filter) === undefined)
-    if (policy.connect() !== undefined && !lost) return true
+    if (this.#live === undefined || !this.isOpen || mayStay(this.#desk, this.#live)) return true
     this.end('policy-changed')
     return false
   }
@@ -192,8 +190,7 @@ export class Connection implements Link, InboundConnection, Member {
   describe(): LiveConnection | undefined {
     if (this.#live === undefined) return undefined
     const { opening, inbound, session } = this.#live
-    const { id, transport } = this
-    const since = this.#since
+    const [id, transport, since] = [this.id, this.transport, this.#since]
     const [inBytes, outBytes, outMessages] = [this.#inBytes, this.#outbox.bytes, this.#outbox.messages]
     const traffic = { inMessages: inbound.messages, outMessages, inBytes, outBytes }
     return describeConnection({ id, transport, opening, since, session, traffic, mqttVersion: this.#outbox.version })
@@ -260,17 +257,27 @@ export class Connection implements Link, InboundConnection, Member {
 
   #connect(connect: ConnectPacket): void {
     this.#outbox.version = connect.version
+    const registering = judgeRegistration(connect, this.transport, this.#desk, this.#ticket)
+    if (registering !== undefined) return this.#ask(registering, (answer) => this.#register(connect, answer))
     const judged = judgeConnect(connect, this.transport, this.#desk, this.#limits, this.#ticket)
     if (!(judged instanceof Promise)) return this.#judged(connect, judged)
+    this.#ask(judged, (answer) => this.#judged(connect, answer, true))
+  }
+
+  #ask<T>(judged: Promise<Result<T, NotOpened>>, then: (answer: Result<T, NotOpened>) => void): void {
     this.#phase = 'judging'
     judged
-      .catch((error: unknown): Result<Opening, NotOpened> => {
-        this.#desk.ports.trouble?.('a credential could not be judged', error)
-        const message = 'The credential could not be judged now.'
-        return fail({ code: 'gateway/not-judged', message, reasonCode: reasonCodes['server-unavailable'] })
-      })
-      .then((answer) => this.#answered(() => this.#judged(connect, answer, true)))
+      .catch((error: unknown) => notJudged(this.#desk, error))
+      .then((answer) => this.#answered(() => then(answer)))
       .catch((error: unknown) => this.#bug(error))
+  }
+
+  #register(connect: ConnectPacket, judged: Result<Registering, NotOpened>): void {
+    if (!judged.ok) return this.#refuse(judged.error, connect.clientId)
+    this.#phase = 'closed'
+    const parts = { connect, reader: this.#reader, transport: this.transport, desk: this.#desk, limits: this.#limits }
+    this.#registration = new RegistrationConversation({ ...judged.value, ...parts })
+    this.#registration.start()
   }
 
   /** Goes on after somebody was asked. */
@@ -328,10 +335,7 @@ export class Connection implements Link, InboundConnection, Member {
     }
     this.#phase = 'judging'
     reauthenticate(principal, asked.method, asked.data)
-      .catch((error: unknown): Reauthenticated => {
-        this.#desk.ports.trouble?.('a credential could not be judged again', error)
-        return { kind: 'later' }
-      })
+      .catch((error: unknown) => notJudgedAgain(this.#desk, error))
       .then((outcome) => this.#answered(() => goOn(outcome)))
       .catch((error: unknown) => this.#bug(error))
   }
@@ -353,10 +357,9 @@ export class Connection implements Link, InboundConnection, Member {
   }
 
   #malformed(packet: Malformed): void {
-    const version = this.#reader.version
-    this.#outbox.version = version ?? 4
-    const refused: NotOpened = { code: packet.code, message: packet.message, detail: packet.clause, reasonCode: packet.reasonCode }
-    this.#refuse(refused, '', isAnswered(version, packet.reasonCode))
+    const { code, message, clause: detail, reasonCode } = packet
+    this.#outbox.version = this.#reader.version ?? 4
+    this.#refuse({ code, message, detail, reasonCode }, '', isAnswered(this.#reader.version, reasonCode))
   }
 
   /** `answer` is false for a peer that has not shown that it speaks MQTT: it gets no byte. */

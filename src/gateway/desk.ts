@@ -10,6 +10,7 @@ import type { Member } from './member.ts'
 import { DesiredListeners } from './operations/desired-listeners.ts'
 import { type LoadBounds, defaultLoadBounds } from './overload.ts'
 import type { GatewayPorts } from './ports.ts'
+import type { RegistrationConversation } from './provisioning/mqtt-conversation.ts'
 import { PublishRates } from './publish-rates.ts'
 import { Takeovers } from './takeover-facts.ts'
 import { PublishHeads } from './publish-heads.ts'
@@ -30,6 +31,8 @@ export class Desk {
   readonly heads: PublishHeads
   /** Who wants to hear of desired properties. */
   readonly desired = new DesiredListeners()
+  /** Devices that register by MQTT, who are nobody of the hub. */
+  readonly registering = new Set<RegistrationConversation>()
   /** Monotonic milliseconds, refreshed a few times a second: exact enough for keep alive and free to read. */
   tick: number
   readonly #live = new Map<DeviceId, Set<Member>>()

@@ -59,3 +59,11 @@ export function becomes(desk: Desk, live: Live, principal: Principal, transport:
   inbound.verdicts = new TopicVerdicts(desk.ports.policyOf(subject))
   desk.ports.broker.becomes(session, subject)
 }
+
+/** Judges a client by the policy of now, and its next packets too. False: it lost its place or a subscription. */
+export function mayStay(desk: Desk, { inbound, opening, session }: Live): boolean {
+  const policy = desk.ports.policyOf(opening.principal.subject)
+  inbound.verdicts = new TopicVerdicts(policy)
+  const lost = [...session.subscriptions.keys()].some((filter) => policy.subscribe(filter) === undefined)
+  return policy.connect() !== undefined && !lost
+}

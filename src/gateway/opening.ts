@@ -31,6 +31,13 @@ const denials: ReadonlySet<number> = new Set([
   reasonCodes['bad-authentication-method'],
 ])
 
+/** The answer where whoever was asked about a credential could not say: the log has why. */
+export function notJudged(desk: Desk, error: unknown): { readonly ok: false; readonly error: NotOpened } {
+  desk.ports.trouble?.('a credential could not be judged', error)
+  const message = 'The credential could not be judged now.'
+  return no(reasonCodes['server-unavailable'], { code: 'gateway/not-judged', message })
+}
+
 /** Whether a CONNECT was refused for who the peer is or is not, rather than for how it spoke or how busy we are. */
 export function isDenial(refused: NotOpened): boolean {
   return denials.has(refused.reasonCode)

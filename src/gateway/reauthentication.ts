@@ -1,6 +1,7 @@
 import type { Principal, Reauthenticated } from '#access'
 import type { DeviceId } from '#base'
 import { type AuthPacket, reasonCodes } from '#wire/mqtt'
+import type { Desk } from './desk.ts'
 import { inWords } from './reason-string.ts'
 
 /** What an AUTH packet on a live connection asks for; undefined: something that it cannot ask (edge.md 1.9), a protocol error. */
@@ -24,4 +25,10 @@ export function afterReauthentication(
   // A session belongs to one identity; whoever is somebody else now has to connect anew.
   if (outcome.principal.device !== device) return { ends: true, code: reasonCodes['not-authorized'] }
   return { ends: false, code: reasonCodes.success, principal: outcome.principal }
+}
+
+/** The outcome where whoever was asked could not say: the log has why. */
+export function notJudgedAgain(desk: Desk, error: unknown): Reauthenticated {
+  desk.ports.trouble?.('a credential could not be judged again', error)
+  return { kind: 'later' }
 }

@@ -2,6 +2,8 @@ import type { WebAnswer, WebRequest, WebSite } from '#wire/web'
 import { ok } from '#base'
 import { azureErrorReply } from '#wire/azure'
 import type { Desk } from '../desk.ts'
+import { registrationSite } from '../provisioning/http-site.ts'
+import { tellRefused } from '../records.ts'
 import type { HttpCall, HttpReply } from './http-call.ts'
 import { BodyBudget, withBody } from './read-body.ts'
 
@@ -15,16 +17,32 @@ const bodyBytes = 32 * 1024 * 1024
 export class Sites {
   readonly #desk: Desk
   readonly #budget = new BodyBudget(bodyBytes)
+  readonly #registration: WebSite | undefined
 
   constructor(desk: Desk) {
     this.#desk = desk
+    const { provisioning, clock, random } = desk.ports
+    if (provisioning === undefined) return
+    this.#registration = registrationSite(provisioning, {
+      clock,
+      random,
+      trouble: (error) => desk.ports.trouble?.('a registration by HTTPS', error),
+      refused: (refusal, { peer: { address, certificates } }, registrationId) =>
+        tellRefused(
+          desk,
+          { kind: 'https', isProbe: false, address, certificates: () => certificates },
+          { ...refusal, reasonCode: 0 },
+          registrationId,
+        ),
+    })
   }
 
   /** Answers a request to one of the sites. Undefined: it is for somebody else. */
   answer(call: HttpCall): Promise<HttpReply> | undefined {
     const mark = call.target.indexOf('?')
     const path = mark < 0 ? call.target : call.target.slice(0, mark)
-    const site = this.#desk.ports.sites?.find((one) => one.serves(path))
+    const mine = this.#registration?.serves(path) === true ? this.#registration : undefined
+    const site = mine ?? this.#desk.ports.sites?.find((one) => one.serves(path))
     if (site === undefined) return undefined
     return this.#answer(site, call, path, new URLSearchParams(mark < 0 ? '' : call.target.slice(mark + 1)))
   }
