@@ -34,3 +34,5 @@ export type {
 export { type Provisioning, openProvisioning, provisioningMigrations } from './provisioning.ts'
 export type { Records } from './records.ts'
 export { type Registration, registrationJson } from './registration.ts'
+export { type TpmSealer, tpmSealer } from './tpm/challenge.ts'
+export { type Asked, type Evidence, type Proof, type Quote, type Reference, askTpm, verifyProof, verifyQuote } from './tpm/evidence.ts'

@@ -22,6 +22,7 @@ import { isProbePort } from '#guard'
 import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
 import { type KeyStore, type Pki, openPki, pkiMigrations } from '#pki'
+import { type Provisioning, provisioningMigrations } from '#provisioning'
 import { type Store, openStore } from '#store'
 import { type Secrets, type Vault, keyDisk, openVault, secretMigrations } from '#vault'
 import { azureServiceOf } from './azure-service.ts'
@@ -34,6 +35,7 @@ import { blobProperties, openFileDisk } from './file-store.io.ts'
 import { guardMigrations } from './guard-ports.ts'
 import { type WatchedProof, watchPolicySessions } from './policy-sessions.ts'
 import { policyScene } from './policy-usage.ts'
+import { openProvisioningRoom } from './provisioning.ts'
 import { retainedMigrations } from './retained-rows.ts'
 import { type ServiceDoor, openServiceDoor } from './services.io.ts'
 import { sessionMigrations } from './session-rows.ts'
@@ -58,6 +60,7 @@ export type Rooms = {
   /** Where keys of new issuers are made, and whether it is there. */
   readonly keys: KeyStore
   readonly hub: Hub
+  readonly provisioning: Provisioning
   readonly egress: Egress
   readonly back: ServiceDoor
   readonly gateway: Gateway
@@ -111,6 +114,7 @@ export async function openRooms(
     ...serviceMigrations,
     ...sessionMigrations,
     ...egressMigrations,
+    ...provisioningMigrations,
     ...secretMigrations,
   ]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
@@ -179,6 +183,9 @@ export async function openRooms(
       signal,
     ),
   )
+  const provisioning = scope.use(
+    await openProvisioningRoom(config, { store, audit, journal, vault, pki, hub, clock, random, log }, undefined, signal),
+  )
   const egress = scope.use(await openRouting(config, { store, journal, audit, hub, clock, random, log }, signal))
   const back = scope.use(insist(await openServiceDoor(config, { store, audit, vault, journal, clock, random })))
   const registry = registryPorts(config, pki, hub, (name) => back.directory.signing(name))
@@ -222,6 +229,7 @@ export async function openRooms(
         staples,
         policies,
         hub,
+        provisioning,
         egress,
         authentication,
         services: back.services,
@@ -235,10 +243,10 @@ export async function openRooms(
     const { closed, ...effect } = gateway.policyChanged()
     return { sessionsClosed: closed, ...effect }
   })
-  return { vault, secrets, store, audit, operators, policies, journal, bus, broker, pki, keys, hub, egress, back, gateway }
+  return { vault, secrets, store, audit, operators, policies, journal, bus, broker, pki, hub, provisioning, egress, back, gateway }
 }
 
-type Behind = Pick<Rooms, 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'egress'> &
+type Behind = Pick<Rooms, 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'provisioning' | 'egress'> &
   Pick<World, 'clock' | 'random' | 'log'> & {
     readonly authentication: Authentication
     readonly services: Services
@@ -259,6 +267,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     reauthenticate: authentication.reauthenticate,
     authenticateDevice: proof.authenticateDevice,
     services,
+    provisioning: rooms.provisioning.device,
     sites: sitesOf({ secrets: rooms.secrets, services, names: config.names, pki }),
     http: azureServiceOf({ hub, services, throttles: config.services.throttles, clock, random, log }).handle,
     staple: staples,
