@@ -123,6 +123,7 @@ const routesOf = (scene: { failing: boolean; rootPem: string }): Readonly<Record
       : { device: { ...device('pump-1'), ...Object(body) }, receipt },
   'DELETE /api/v1/devices/pump-1': () => ({ receipt }),
   'POST /api/v1/devices/pump-1/revoke': () => ({ certificates: 1, receipt: scene.failing ? { ...receipt, closed: 2 } : receipt }),
+  'POST /api/v1/revocations': () => ({ certificates: 1, receipt }),
   'POST /api/v1/devices/pump-1/certificates': () => ({ certificatePem: pem('CERTIFICATE'), privateKeyPem: pem('PRIVATE KEY') }),
   'GET /api/v1/connections': () => ({ connections: [connection] }),
   'GET /api/v1/explain': ({ query }) => decision(query.get('topic') === 'own'),

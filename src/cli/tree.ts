@@ -1,4 +1,5 @@
 import { deviceCommands } from './tree-device.ts'
+import { pkiCommands } from './tree-pki.ts'
 import { policyCommands } from './tree-policy.ts'
 import { routeCommands } from './tree-route.ts'
 import { secretCommands } from './tree-secret.ts'
@@ -69,6 +70,7 @@ export const tree: CommandSpec = {
     ...policyCommands,
     ...serviceCommands,
     ...secretCommands,
+    ...pkiCommands,
     ...transferCommands,
     ...routeCommands,
     {
@@ -81,7 +83,7 @@ export const tree: CommandSpec = {
         jsonOption,
         { flag: '--serial', takes: 'HEX', help: 'one certificate, by its serial number' },
         { flag: '--fingerprint', takes: 'SHA256', help: 'one certificate, whoever signed it' },
-        { flag: '--key', takes: 'SHA256', help: 'every certificate for a public key, also those to come' },
+        { flag: '--key-sha256', takes: 'HEX', help: 'every certificate for a public key, also those to come' },
         { flag: '--issuer', takes: 'KEYID', help: 'an authority and everything under it' },
         { flag: '--devices', takes: 'FILE', help: 'every device named in a file, one a line' },
         { flag: '--reason', takes: 'TEXT', help: 'kept in the audit log' },

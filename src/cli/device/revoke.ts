@@ -17,7 +17,7 @@ const revoked = object({ certificates: number, receipt })
 const marks = [
   ['--serial', 'serial'],
   ['--fingerprint', 'fingerprint'],
-  ['--key', 'key'],
+  ['--key-sha256', 'key'],
   ['--issuer', 'issuer'],
 ] as const
 
@@ -44,7 +44,7 @@ function askedFor(given: Given): Result<Asked, Problem> {
     return stop(
       exit.usage,
       'Say what to revoke.',
-      'a device, or one of --serial, --fingerprint, --key, --issuer and --devices.',
+      'a device, or one of --serial, --fingerprint, --key-sha256, --issuer and --devices.',
       'name exactly one of them.',
     )
   const reason = text(given, '--reason')

@@ -109,7 +109,7 @@ export class RevocationLists {
 
   /** Makes those anew that are due, one after the other, and gives the others their turn in between. */
   async renewDue(): Promise<void> {
-    for (const name of [...this.#lists.keys()]) {
+    for (const name of this.#lists.keys()) {
       const [keyId = '', shard = ''] = name.split('/')
       await this.complete(keyId, Number(shard))
       await new Promise<void>((resolve) => void setImmediate(resolve))
