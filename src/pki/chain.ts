@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { type Refusal, type Result, ok, refuse } from '#base'
 import { type Certificate, importPublicKey, oids, refuseWeakKey, verifySignature } from '#wire/x509'
 import { limits } from './limits.ts'
+import { namesAllowed } from './name-constraints.ts'
 
 /*
  * Theory of operation. We build the path ourselves, from the leaf upwards, out of what the client presented and the issuers that we know,
@@ -19,7 +20,8 @@ const unknownIssuer = refuse('pki/unknown-issuer', 'The certificate was not issu
 
 /**
  * Finds the path of `leaf` to a trust anchor: leaf first, anchor last. Checks names, key identifiers, signatures, algorithms and key
- * strength, basic constraints, path length, key usage and extended key usage of everything on the path. Not checked: validity, revocation.
+ * strength, basic constraints, path length, key usage, extended key usage and name constraints of everything on the path. Not checked:
+ * validity, revocation.
  */
 export function findPath(leaf: Certificate, presented: readonly Certificate[], known: Known): Result<readonly Certificate[]> {
   const fit = fitsAsClient(leaf)
@@ -38,17 +40,26 @@ function climb(path: readonly Certificate[], search: Search): readonly Certifica
   if (!child || path.length >= limits.pathCertificates) return undefined
   for (const issuer of search.candidates) {
     if (!issuer.subject.der.equals(child.issuer.der) || !keysMeet(child, issuer) || path.some((one) => one.der.equals(issuer.der))) continue
-    const said = vouches(issuer, child, path.length - 1, search)
+    const said = vouches(issuer, child, path.slice(1).filter(counts).length, search)
     if (!said.ok) {
       search.refusal ??= said.error
       continue
     }
-    if (search.known.anchors.some((anchor) => anchor.der.equals(issuer.der))) return [...path, issuer]
+    if (search.known.anchors.some((anchor) => anchor.der.equals(issuer.der))) {
+      const whole = [...path, issuer]
+      const named = namesAllowed(whole)
+      if (named.ok) return whole
+      search.refusal ??= named.error
+      continue
+    }
     const found = climb([...path, issuer], search)
     if (found) return found
   }
   return undefined
 }
+
+// What an authority issued to itself, a new key under the old one, does not count towards a path length (RFC 5280 section 4.2.1.9).
+const counts = ({ subject, issuer }: Certificate) => !subject.der.equals(issuer.der)
 
 function keysMeet(child: Certificate, issuer: Certificate): boolean {
   const { authorityKeyId } = child.extensions
@@ -58,7 +69,7 @@ function keysMeet(child: Certificate, issuer: Certificate): boolean {
 
 /** Whether `issuer` may sign at this height and did sign `child`. `below` counts the intermediates between it and the leaf. */
 function vouches(issuer: Certificate, child: Certificate, below: number, search: Search): Result<unknown> {
-  const { basicConstraints, keyUsage, extendedKeyUsage, namesConstrained } = issuer.extensions
+  const { basicConstraints, keyUsage, extendedKeyUsage } = issuer.extensions
   const detail = issuer.subject.text
   // Both must be there and say so: a chain through a certificate that never claimed to be a CA is the classic forgery (GHSA-2328-f5f3-gj25).
   if (basicConstraints?.ca !== true)
@@ -69,8 +80,6 @@ function vouches(issuer: Certificate, child: Certificate, below: number, search:
     return refuse('pki/path-too-long', 'The chain has more intermediates than an authority in it allows.', detail)
   if (extendedKeyUsage && !extendedKeyUsage.includes(oids.clientAuth))
     return refuse('pki/wrong-usage', 'The certificate was issued by an authority that does not vouch for clients.', detail)
-  if (namesConstrained)
-    return refuse('pki/unsupported-constraint', 'An authority in the chain constrains names, which is not supported.', detail)
   const strong = refuseWeakKey(issuer.publicKey)
   if (!strong.ok) return strong
   if (!child.signatureAlgorithm)

@@ -3,9 +3,10 @@ import { type KeyObject, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { type Instant, instant } from '#base'
 import { keyIdentifier, parseCertificate, parsePublicKey } from '#wire/x509'
-import { Issuer, type Linted, reserved, subjectOf } from './issuer.ts'
+import { Issuer, type Linted, reserved } from './issuer.ts'
 import { memoryKey } from './keys/signing-key.ts'
 import type { ProfileName, Template } from './profile.ts'
+import { subjectOf } from './subject.ts'
 
 const now = Date.UTC(2026, 0, 1)
 const day = 24 * 3_600_000

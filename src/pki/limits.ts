@@ -24,9 +24,11 @@ export const limits = {
   /** Certificates that a client may present, leaf included. */
   presentedCertificates: 8,
   /** Certificates in a path, leaf and anchor included. */
-  pathCertificates: 5,
+  pathCertificates: 7,
   /** Signatures that one presented chain may cost us. */
   signaturesPerChain: 12,
+  /** Names held against subtrees of constraints, for one path. */
+  nameComparisons: 65_536,
   /** Leaves whose chain we remember as verified. */
   rememberedLeaves: 16_384,
   /** Certificates made between two commits of a bulk issue; other work gets its turn in between. */

@@ -1,10 +1,27 @@
 import { type Instant, type Result, ok, parseDeviceId, refuse } from '#base'
-import { type GeneralName, importPublicKey, parseAddress, refuseWeakKey } from '#wire/x509'
+import {
+  type GeneralName,
+  type NameConstraints,
+  type NameSubtree,
+  importPublicKey,
+  parseAddress,
+  parseNetwork,
+  refuseWeakKey,
+  x509Limits,
+} from '#wire/x509'
 import { limits } from './limits.ts'
+import { within } from './name-constraints.ts'
 import { type Template, profiles } from './profile.ts'
+import { subjectOf } from './subject.ts'
 
 /** What a template is held against: the issuer that would sign it. */
-export type IssuerFacts = { readonly notBefore: Instant; readonly notAfter: Instant; readonly profiles: readonly Template['profile'][] }
+export type IssuerFacts = {
+  readonly notBefore: Instant
+  readonly notAfter: Instant
+  readonly profiles: readonly Template['profile'][]
+  /** What it may name. */
+  readonly nameConstraints?: NameConstraints
+}
 
 type Rule = (template: Template, issuer: IssuerFacts) => Result<unknown>
 
@@ -37,6 +54,7 @@ const rules: readonly Rule[] = [
   ({ profile, alternativeNames }) => {
     if (profiles[profile].alternativeNames === 'none')
       return alternativeNames.length === 0 ? yes : refuse('pki/names-not-allowed', `A ${profile} certificate has no alternative names.`)
+    if (alternativeNames.length === 0 && profiles[profile].alternativeNames === 'optional') return yes
     if (alternativeNames.length === 0) return refuse('pki/names-missing', `A ${profile} certificate needs a DNS name or an address.`)
     if (alternativeNames.length > limits.serverNames)
       return refuse('pki/too-many-names', `A certificate has at most ${limits.serverNames} names.`)
@@ -46,6 +64,24 @@ const rules: readonly Rule[] = [
     }
     return yes
   },
+  ({ profile, nameConstraints }) => {
+    if (!nameConstraints) return yes
+    if (!profiles[profile].ca || profile === 'root' || profile === 'cross')
+      return refuse('pki/constraints-not-allowed', `A ${profile} certificate does not constrain names.`)
+    for (const list of [nameConstraints.permitted, nameConstraints.excluded]) {
+      if (list.length > x509Limits.nameSubtrees)
+        return refuse('pki/too-many-names', `An authority is constrained by at most ${x509Limits.nameSubtrees} names in each list.`)
+      for (const subtree of list) {
+        const checked = lintSubtree(subtree)
+        if (!checked.ok) return checked
+      }
+    }
+    return nameConstraints.permitted.length + nameConstraints.excluded.length > 0
+      ? yes
+      : refuse('pki/constraint-malformed', 'A constraint of names that names nothing is none.')
+  },
+  ({ profile, commonName, alternativeNames }, { nameConstraints }) =>
+    nameConstraints ? within({ subject: subjectOf(profile, commonName), names: alternativeNames }, nameConstraints) : yes,
 ]
 
 /** Holds a template against every rule; the first that says no is the answer. The order is fixed, so the same wish gets the same no. */
@@ -71,6 +107,18 @@ function lintCommonName(name: string): Result<unknown> {
 function lintDeviceName(name: string): Result<unknown> {
   const common = lintCommonName(name)
   return common.ok ? parseDeviceId(name) : common
+}
+
+function lintSubtree(subtree: NameSubtree): Result<unknown> {
+  const malformed = refuse(
+    'pki/constraint-malformed',
+    'A constraint is a DNS domain, a mail or URI domain, or a network such as 10.1.0.0/16.',
+  )
+  if (subtree.kind === 'address') return parseNetwork(subtree.value) ? yes : malformed
+  if (subtree.kind !== 'dns' && subtree.kind !== 'email' && subtree.kind !== 'uri') return malformed
+  const domain = subtree.kind === 'dns' ? subtree.value : subtree.value.replace(/^\./, '')
+  const host = subtree.kind === 'email' ? domain.slice(domain.lastIndexOf('@') + 1) : domain
+  return host.length <= limits.dnsNameCharacters && host.split('.').every((part) => label.test(part)) ? yes : malformed
 }
 
 const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/

@@ -93,7 +93,7 @@ for (const [what, key, kind] of [
       { kind: 'address', value: '192.0.2.1' },
       { kind: 'address', value: '2001:db8::1' },
       { kind: 'uri', value: 'urn:x:y' },
-      { kind: 'other', value: '[1]' },
+      { kind: 'email', value: 'a@b.example' },
     ])
     const keyObject = importPublicKey(read.publicKey)
     assert(keyObject && read.signatureAlgorithm)

@@ -51,3 +51,27 @@ export function nameAttributes(name: Name): Result<readonly NameAttribute[] | un
     return attributes
   })
 }
+
+/**
+ * The relative names of a name (DER), each as a text that is the same for what RFC 5280 section 7.1 calls the same: string types, letter case and
+ * inner white space do not count. Refuses `x509/malformed`.
+ */
+export function comparableNames(der: Buffer): Result<readonly string[]> {
+  return decoding('name', () => {
+    const names: string[] = []
+    const relative = new Fields(readDer(der), tags.sequence, 'the name')
+    while (!relative.done) {
+      const parts: string[] = []
+      const set = new Fields(relative.next(tags.set, 'a relative name'), tags.set, 'a relative name')
+      while (!set.done) {
+        const attribute = new Fields(set.next(tags.sequence, 'an attribute'), tags.sequence, 'an attribute')
+        const type = readOid(attribute.next(tags.oid, 'an attribute type'), 'an attribute type')
+        const text = readText(attribute.any('an attribute value'), 'an attribute value')
+        attribute.finish()
+        parts.push(JSON.stringify([type, text.normalize('NFKC').toLowerCase().trim().replace(/\s+/g, ' ')]))
+      }
+      names.push(parts.toSorted((a, b) => (a < b ? -1 : Number(a > b))).join())
+    }
+    return names
+  })
+}

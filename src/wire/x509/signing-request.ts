@@ -1,6 +1,7 @@
 import { type Brand, type Result, ok, refuse } from '#base'
 import { type DerNode, Fields, readDer, wholeOf } from './der-reader.ts'
 import { readBitBytes, readOid, readSmall } from './der-values.ts'
+import { explicit, oid, sequence, setOf, smallInteger } from './der-writer.ts'
 import { type Extensions, noExtensions, readExtensions } from './extension.ts'
 import { Malformed, decoding } from './malformed.ts'
 import { type Name, readName } from './name.ts'
@@ -53,7 +54,7 @@ export function parseSigningRequest(der: Buffer): Result<SigningRequest> {
 function readRequest(der: Buffer): Signed {
   const outer = new Fields(readDer(der), tags.sequence, 'the signing request')
   const infoNode = outer.next(tags.sequence, 'the signed part')
-  const algorithm = readSignatureAlgorithm(outer.next(tags.sequence, 'the signature algorithm'))
+  const algorithm = readSignatureAlgorithm(outer.next(tags.sequence, 'the signature algorithm'), true)
   const signature = readBitBytes(outer.next(tags.bitString, 'the signature'), 'the signature')
   outer.finish()
 
@@ -81,4 +82,14 @@ function readAttributes(node: DerNode): Extensions {
     requested = readExtensions(list)
   }
   return requested ?? noExtensions
+}
+
+/** The part of a signing request that its key signs (RFC 2986 section 4.1). Subject, key and extensions are DER already. */
+export function encodeRequestInfo(fields: {
+  readonly subject: Buffer
+  readonly publicKey: Buffer
+  readonly extensions: readonly Buffer[]
+}): Buffer {
+  const wish = sequence(oid(oids.extensionRequest), setOf(sequence(...fields.extensions)))
+  return sequence(smallInteger(0), fields.subject, fields.publicKey, explicit(0, wish))
 }
