@@ -20,7 +20,7 @@ import { type Connection, type ControlPorts, controlServerLimits, openControl } 
 import { egressMigrations, endpointKinds, openEgress } from '#egress'
 import { factToJson, hubMigrations, openHub, telemetryForm, twinEventBody } from '#hub'
 import { type JsonFact, encodeFact } from '#journal'
-import { pkiMigrations } from '#pki'
+import { EnrollmentCodes, pkiMigrations } from '#pki'
 import { openSecrets, secretMigrations } from '#vault'
 import { FakeClock } from './fake-clock.ts'
 import { openOn } from './journal-fixture.ts'
@@ -192,6 +192,14 @@ export async function openControlScene(consoleDirectory?: string) {
     operators,
     audit,
     pki,
+    enrollmentCodes: new EnrollmentCodes({
+      clock,
+      random,
+      store,
+      commit: audit.commit,
+      system: systemGrant('certificate.issue', 'est'),
+      tell,
+    }),
     bus,
     journal,
     tell,

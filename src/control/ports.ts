@@ -6,7 +6,7 @@ import type { Egress } from '#egress'
 import type { Report } from '#guard'
 import type { Hub, Registry } from '#hub'
 import type { Fact, Journal, JsonFact, Offset } from '#journal'
-import type { Pki } from '#pki'
+import type { EnrollmentCodes, Pki } from '#pki'
 import type { Secrets } from '#vault'
 
 /** What the operator door is and serves. */
@@ -88,6 +88,7 @@ export type ControlPorts = {
   /** Everything that is done with devices and modules besides. */
   readonly hub: Omit<Hub, typeof Symbol.asyncDispose>
   readonly pki: Pick<Pki, 'rootPem' | 'rootFingerprintSha256' | 'issueDevices' | 'revoke' | 'certificatesOf' | 'serverCertificate'>
+  readonly enrollmentCodes: Pick<EnrollmentCodes, 'list' | 'add' | 'remove'>
   readonly bus: Pick<Bus, 'closeSessions'>
   readonly journal: Pick<Journal, 'read' | 'start' | 'end' | 'durableEnd' | 'pendingBytes' | 'state' | 'onDurable'>
   readonly door: DeviceDoor
@@ -100,7 +101,10 @@ export type ControlPorts = {
     'policiesUntil' | 'services' | 'service' | 'policies' | 'add' | 'remove' | 'addPolicy' | 'removePolicy'
   >
   /** Secrets, and who may do what with them. */
-  readonly vault: Omit<Secrets, typeof Symbol.asyncDispose | 'readForEndpoint' | 'onChanged' | 'upkeep' | 'backup' | 'restore' | 'deletedOne'>
+  readonly vault: Omit<
+    Secrets,
+    typeof Symbol.asyncDispose | 'readForEndpoint' | 'onChanged' | 'upkeep' | 'backup' | 'restore' | 'deletedOne'
+  >
   /** Routes, endpoints and what could not be delivered. */
   readonly egress: Omit<Egress, typeof Symbol.asyncDispose | 'builtIn'>
   /** Looks through `days` of the journal for rights that nobody used. `progress` is told the share that was read, from 0 to 1. */

@@ -47,6 +47,8 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ['access/too-many-attempts', 429],
   ['access/policy-not-found', 404],
   ['access/service-not-found', 404],
+  ['pki/code-not-found', 404],
+  ['pki/too-many-codes', 413],
   ['access/service-exists', 409],
   ['access/services-too-many', 413],
   ['access/policy-fixed', 409],

@@ -1,4 +1,5 @@
 import type { Migration } from '#store'
+import { estMigrations } from './est/code-rows.ts'
 import { revocationMigrations } from './revocation/migrations.ts'
 
 /** Tables of this room. A certificate without `fingerprint` was recorded but never handed out. */
@@ -35,4 +36,5 @@ export const pkiMigrations: readonly Migration[] = [
     `,
   },
   ...revocationMigrations,
+  ...estMigrations,
 ]

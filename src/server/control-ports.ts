@@ -26,6 +26,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     devices: hub.devices,
     hub,
     pki,
+    enrollmentCodes: rooms.est.codes,
     bus,
     journal,
     door: {

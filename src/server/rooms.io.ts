@@ -22,7 +22,7 @@ import { isProbePort } from '#guard'
 import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
 import { type KeyStore, type Pki, openPki, pkiMigrations } from '#pki'
-import { type Provisioning, provisioningMigrations } from '#provisioning'
+import { type Provisioning, provisioningMigrations, tpmSealer } from '#provisioning'
 import { type Store, openStore } from '#store'
 import { type Secrets, type Vault, keyDisk, openVault, secretMigrations } from '#vault'
 import { azureServiceOf } from './azure-service.ts'
@@ -30,6 +30,7 @@ import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
 import { openKeyStore } from './key-store.io.ts'
 import { openRouting } from './egress.io.ts'
+import { openEst } from './est.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
 import { blobProperties, openFileDisk } from './file-store.io.ts'
 import { guardMigrations } from './guard-ports.ts'
@@ -59,6 +60,7 @@ export type Rooms = {
   readonly pki: Pki
   /** Where keys of new issuers are made, and whether it is there. */
   readonly keys: KeyStore
+  readonly est: ReturnType<typeof openEst>
   readonly hub: Hub
   readonly provisioning: Provisioning
   readonly egress: Egress
@@ -183,8 +185,9 @@ export async function openRooms(
       signal,
     ),
   )
+  const est = openEst({ store, audit, journal, pki, devices: hub.devices, clock, random })
   const provisioning = scope.use(
-    await openProvisioningRoom(config, { store, audit, journal, vault, pki, hub, clock, random, log }, undefined, signal),
+    await openProvisioningRoom(config, { store, audit, journal, vault, pki, hub, clock, random, log }, tpmSealer(random), signal),
   )
   const egress = scope.use(await openRouting(config, { store, journal, audit, hub, clock, random, log }, signal))
   const back = scope.use(insist(await openServiceDoor(config, { store, audit, vault, journal, clock, random })))
@@ -218,6 +221,7 @@ export async function openRooms(
     await openDeviceDoor(
       config,
       {
+        est,
         clock,
         random,
         log,
@@ -243,10 +247,28 @@ export async function openRooms(
     const { closed, ...effect } = gateway.policyChanged()
     return { sessionsClosed: closed, ...effect }
   })
-  return { vault, secrets, store, audit, operators, policies, journal, bus, broker, pki, hub, provisioning, egress, back, gateway }
+  return {
+    vault,
+    secrets,
+    store,
+    audit,
+    operators,
+    policies,
+    journal,
+    bus,
+    broker,
+    pki,
+    keys,
+    est,
+    hub,
+    provisioning,
+    egress,
+    back,
+    gateway,
+  }
 }
 
-type Behind = Pick<Rooms, 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'provisioning' | 'egress'> &
+type Behind = Pick<Rooms, 'est' | 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'provisioning' | 'egress'> &
   Pick<World, 'clock' | 'random' | 'log'> & {
     readonly authentication: Authentication
     readonly services: Services
@@ -255,7 +277,7 @@ type Behind = Pick<Rooms, 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'po
   }
 
 async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: AbortSignal): Promise<Gateway> {
-  const { clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services, proof, staples } = rooms
+  const { est, clock, random, log, journal, broker, bus, pki, policies, hub, authentication, services, proof, staples } = rooms
   const ports = {
     clock,
     random,
@@ -268,7 +290,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     authenticateDevice: proof.authenticateDevice,
     services,
     provisioning: rooms.provisioning.device,
-    sites: sitesOf({ secrets: rooms.secrets, services, names: config.names, pki }),
+    sites: sitesOf({ est: est.site, secrets: rooms.secrets, services, names: config.names, pki }),
     http: azureServiceOf({ hub, services, throttles: config.services.throttles, clock, random, log }).handle,
     staple: staples,
     policyOf: (subject: Subject) => policies.policyOf(subject),

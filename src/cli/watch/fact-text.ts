@@ -1,7 +1,8 @@
 import { plainJson } from '../line.ts'
 import { type Told, as, by, id, messages, seconds, times, unlessNone } from './fact-words.ts'
-import { toldOfManagement } from './fact-text-management.ts'
+import { toldOfEst } from './fact-text-est.ts'
 import { toldOfKeys } from './fact-text-keys.ts'
+import { toldOfManagement } from './fact-text-management.ts'
 import { toldOfSecrets } from './fact-text-secrets.ts'
 import { toldOfRevocation } from './fact-text-revocation.ts'
 
@@ -11,6 +12,7 @@ export type Members = ReadonlyMap<string, unknown>
 /** What a person wants to read of each kind, after time, kind and device. A kind that is not here shows all of its members. */
 const told: ReadonlyMap<string, Told> = new Map<string, Told>([
   ...toldOfManagement,
+  ...toldOfEst,
   ...toldOfKeys,
   ...toldOfSecrets,
   ...toldOfRevocation,

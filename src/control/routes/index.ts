@@ -8,6 +8,7 @@ import { decisionRoutes } from './decisions.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { deviceRoutes } from './devices.ts'
 import { egressRoutes } from './egress.ts'
+import { enrollmentCodeRoutes } from './enrollment-codes.ts'
 import { fileRoutes } from './files.ts'
 import { hubRoutes } from './hub.ts'
 import { jobRoutes } from './jobs.ts'
@@ -36,6 +37,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     deviceRoutes,
     bulkRoutes,
     certificateRoutes,
+    enrollmentCodeRoutes,
     revocationRoutes,
     moduleRoutes,
     twinRoutes,
