@@ -50,7 +50,10 @@ export function hardwareKeys({ place, title, signer, seal, unseal, close }: Hard
       const made = await asked(() => signer.ask({ op: 'make', label: `thingwall ${purpose}`.slice(0, 64) }))
       if (!made.ok) return made
       const { answer } = made.value
-      if (!answer.ok) return refuse(`pki/${answer.trouble === 'key-exportable' ? 'key-exportable' : 'key-missing'}`, answer.message)
+      if (!answer.ok)
+        return answer.trouble === 'key-exportable'
+          ? refuse('pki/key-exportable', answer.message)
+          : refuse('pki/key-missing', answer.message)
       const { handle, publicKey: spki } = answer
       const publicKey = spki === undefined ? undefined : parsePublicKey(spki)
       if (handle === undefined || !publicKey?.ok)
