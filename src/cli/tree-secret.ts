@@ -4,7 +4,7 @@ import type { ArgumentSpec, CommandSpec, OptionSpec } from './spec.ts'
 const name: ArgumentSpec = { name: 'name', help: 'name of the secret: letters, digits and hyphens' }
 const principal: ArgumentSpec = { name: 'principal', help: 'operator:NAME, service:NAME, role:NAME or endpoint:NAME; * is every name' }
 const secrets: ArgumentSpec = { name: 'secrets', help: 'one secret, or the beginning of names and *' }
-const version: OptionSpec = { flag: '--secret-version', takes: 'VERSION', help: 'this version instead of the newest' }
+const version: OptionSpec = { flag: '--at', takes: 'VERSION', help: 'this version instead of the newest' }
 const attributes: readonly OptionSpec[] = [
   { flag: '--content-type', takes: 'TYPE', help: 'what the value is, for whoever reads it' },
   { flag: '--tag', takes: 'NAME=VALUE', help: 'a tag', repeat: true },

@@ -34,7 +34,7 @@ export const secretAdd: Run = async (context, given) => {
 export const secretSet: Run = async (context, given) => {
   const attributes = readAttributes(given)
   if (!attributes.ok) return attributes
-  const version = text(given, '--secret-version')
+  const version = text(given, '--at')
   const state = isSet(given, '--enable') ? { enabled: true } : isSet(given, '--disable') ? { enabled: false } : {}
   const body = { ...attributes.value, ...state, ...(version === undefined ? {} : { version }) }
   return await act(context, given, { method: 'PATCH', path: secretPath(position(given, 0)), body }, 'changed')

@@ -82,7 +82,7 @@ export const secretGet: Run = async (context, given) => {
       'a terminal keeps what it shows.',
       `send it where it belongs, or ask for it: thingwall secret get ${name} --reveal.`,
     )
-  const version = text(given, '--secret-version')
+  const version = text(given, '--at')
   const request = {
     method: 'POST',
     path: `${secretPath(name)}/read`,
