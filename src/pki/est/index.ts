@@ -1,3 +1,5 @@
+export { type EstServer, estSender } from './client.io.ts'
+export { type EstIssued, type EstSend, estEnroll } from './client.ts'
 export { type CodeRecord, estMigrations } from './code-rows.ts'
 export { type CodeSpec, EnrollmentCodes } from './codes.ts'
 export { estLimits } from './limits.ts'
