@@ -28,12 +28,12 @@ export const pkiSchema = Type.Optional(Type.Object({ keys: Type.Optional(keysSch
 /** Where keys of new issuers are made. */
 export type KeysConfig = { readonly place: 'software' } | HardwarePlace
 
-/** Reads `pki.keys`; paths count from the file's directory. Refuses `server/setting-invalid` for a token without its module, label or PIN file. */
+/** Reads `pki.keys`; paths count from the file's directory. Refuses `server/settings-invalid` for a token without its module, label or PIN file. */
 export function keysConfig(settings: Static<typeof keysSchema> | undefined, fromFile: (path: string) => string): Result<KeysConfig> {
   const { place = 'software', module, token, pinFile, tcti = 'device:/dev/tpmrm0' } = settings ?? {}
   if (place === 'software') return ok({ place })
   if (place === 'tpm') return ok({ place, tcti })
   if (module === undefined || token === undefined || pinFile === undefined)
-    return refuse('server/setting-invalid', 'pki.keys with the place pkcs11 needs module, token and pinFile.')
+    return refuse('server/settings-invalid', 'pki.keys with the place pkcs11 needs module, token and pinFile.')
   return ok({ place: 'pkcs11', module: fromFile(module), token, pinFile: fromFile(pinFile) })
 }
