@@ -1,3 +1,4 @@
+export { type AzureProvisioningPorts, azureProvisioningSite } from './azure-provisioning/site.ts'
 export { type Control, controlServerLimits, openControl } from './control.io.ts'
 export { type AzureService, openAzureService } from './azure/service.ts'
 export type { AzureServicePorts, TransferGrants, TransferJobs } from './azure/ports.ts'

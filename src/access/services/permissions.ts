@@ -22,13 +22,29 @@ const byPermission = {
     'telemetry.read',
   ],
   DeviceConnect: ['device.act'],
+  // Of the provisioning service (azure-wire 1.6).
+  ServiceConfig: ['enrollment.read', 'enrollment.write', 'registration.read', 'registration.write'],
+  EnrollmentRead: ['enrollment.read'],
+  EnrollmentWrite: ['enrollment.read', 'enrollment.write'],
+  RegistrationStatusRead: ['registration.read'],
+  RegistrationStatusWrite: ['registration.read', 'registration.write'],
 } as const satisfies Readonly<Record<string, readonly Action[]>>
 
 /** A right of a shared access policy, as IoT Hub calls it. */
 export type Permission = keyof typeof byPermission
 
 /** Every {@link Permission}. */
-export const permissions: readonly Permission[] = ['RegistryRead', 'RegistryWrite', 'ServiceConnect', 'DeviceConnect']
+export const permissions: readonly Permission[] = [
+  'RegistryRead',
+  'RegistryWrite',
+  'ServiceConnect',
+  'DeviceConnect',
+  'ServiceConfig',
+  'EnrollmentRead',
+  'EnrollmentWrite',
+  'RegistrationStatusRead',
+  'RegistrationStatusWrite',
+]
 
 /** Reads a permission; undefined for another word. Case counts. */
 export function parsePermission(text: string): Permission | undefined {
@@ -72,7 +88,10 @@ export const roles: readonly Role[] = [
 
 /** The word by which a role is named where spaces are a nuisance: `data-contributor`. */
 export function shortRole(role: Role): string {
-  return role.replace(/^IoT Hub /, '').toLowerCase().replaceAll(' ', '-')
+  return role
+    .replace(/^IoT Hub /, '')
+    .toLowerCase()
+    .replaceAll(' ', '-')
 }
 
 /** Reads a role by its whole name, or by its short one (`data-contributor`, `IoTHubDataContributor`). Undefined for another word. */
