@@ -21,6 +21,7 @@ const wanted = [
   ['mosquitto-clients', 'mosquitto_pub'],
   ['python3-paho-mqtt', '/usr/lib/python3/dist-packages/paho/mqtt/client.py'],
   ['openssl', 'openssl'],
+  ['python3-cryptography-vectors', '/usr/lib/python3/dist-packages/cryptography_vectors/x509/PKITS_data'],
   ['chromium', 'chromium'],
   ['postgresql', '/usr/lib/postgresql'],
   ['nats-server', 'nats-server'],

@@ -1,3 +1,4 @@
+export { type TrustBundle, trustBundleSite } from './authorities/trust-bundle.ts'
 export { type LeafFacts, type VerifiedLeaf } from './device-chain.ts'
 export {
   type CodeRecord,

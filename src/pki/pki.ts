@@ -2,6 +2,7 @@ import type { CertificateProof, DeviceId, Grant, Instant, Result } from '#base'
 import { ok, refuse } from '#base'
 import { type Certificate, encodePem, keyIdentifier } from '#wire/x509'
 import { type Authorities, type Authority, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
+import { type TrustBundle, trustBundleOf } from './authorities/trust-bundle.ts'
 import { DeviceChains, type LeafFacts, type Revoked, type VerifiedLeaf, judgeProof } from './device-chain.ts'
 import { Inventory, type Revocation } from './inventory.ts'
 import { type DeviceRequest, type Issued, issueDevices } from './issue-device.ts'
@@ -71,6 +72,11 @@ export class Pki implements AsyncDisposable {
   /** The root certificate, PEM: what clients must trust. */
   get rootPem(): string {
     return pemOf(this.#authorities.root)
+  }
+
+  /** What clients must trust, with its version. One root as yet. */
+  trustBundle(): TrustBundle {
+    return trustBundleOf([this.#authorities.root])
   }
 
   /** SHA-256 of the root's DER, lower-case hex. */
