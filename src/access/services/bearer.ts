@@ -122,7 +122,9 @@ function audiencesFor(kind: ServiceRequest['kind'], names: readonly string[]): r
  * hears tokens of an issuer for the whole domain could show them here.
  */
 function domainsAbove(names: readonly string[]): readonly string[] {
-  const above = names.flatMap((name) => (name.includes('.') && !/^[\d.]+$/.test(name) ? [`https://${name.slice(name.indexOf('.') + 1)}`] : []))
+  const above = names.flatMap((name) =>
+    name.includes('.') && !/^[\d.]+$/.test(name) ? [`https://${name.slice(name.indexOf('.') + 1)}`] : [],
+  )
   return above.flatMap((base) => [base, `${base}/`])
 }
 
