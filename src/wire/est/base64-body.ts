@@ -13,7 +13,7 @@ const armour = /^-----BEGIN [A-Z ]{1,40}-----\r?\n([A-Za-z0-9+/=\s]*)-----END [A
 
 /**
  * Reads the body of a request: base64 with white space anywhere, as RFC 8951 section 3.1 allows, with or without the lines of a PEM block around it.
- * Refuses `est/body-malformed` for anything else, an empty body, and base64 whose last bits say nothing. The caller has bounded the bytes.
+ * Refuses `pki/est-body-malformed` for anything else, an empty body, and base64 whose last bits say nothing. The caller has bounded the bytes.
  */
 export function decodeBody(body: Buffer): Result<Buffer> {
   const text = body.toString('latin1')
@@ -22,5 +22,5 @@ export function decodeBody(body: Buffer): Result<Buffer> {
   const bytes = Buffer.from(dense, 'base64')
   return bytes.length > 0 && bytes.toString('base64') === dense
     ? ok(bytes)
-    : refuse('est/body-malformed', 'The body is not a base64 text (RFC 8951 section 3).')
+    : refuse('pki/est-body-malformed', 'The body is not a base64 text (RFC 8951 section 3).')
 }
