@@ -14,6 +14,15 @@ const dayMs = 24 * 60 * 60 * 1000
 const probeLifetimeMs = dayMs
 const backdatedMs = 60 * 60 * 1000
 
+// A TPM seals; a token and a keyring keep what opens the file elsewhere.
+const keyKinds = {
+  'plain-file': 'plain-file',
+  'passphrase-file': 'passphrase-file',
+  tpm: 'sealed',
+  pkcs11: 'external',
+  keyring: 'external',
+} as const
+
 /** What the guard needs besides the rooms. */
 export type Surroundings = {
   readonly clock: Clock
@@ -181,7 +190,7 @@ export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
     },
     async keyLocation() {
       const { protection, insideDataDirectory, mode } = await vault.describe()
-      return { kind: protection, insideDataDirectory, mode: mode ?? null }
+      return { kind: keyKinds[protection], insideDataDirectory, mode: mode ?? null }
     },
     portMappings: async () => null,
     async health() {

@@ -28,6 +28,7 @@ import { type Secrets, type Vault, keyDisk, openVault, secretMigrations } from '
 import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
+import { keyGuards } from './key-guards.ts'
 import { openKeyStore } from './key-store.io.ts'
 import { openRouting } from './egress.io.ts'
 import { openEst } from './est.ts'
@@ -100,7 +101,7 @@ export async function openRooms(
           mayCreate: isNew,
           ...(config.passphraseFile === undefined ? {} : { passphraseFile: config.passphraseFile }),
         },
-        { disk: keyDisk, random },
+        { disk: keyDisk, random, guards: keyGuards(world) },
       ),
     ),
   )
@@ -168,6 +169,11 @@ export async function openRooms(
           allowedUntil: config.authentication.sasUntil,
           seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
           unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
+        },
+        registryJobs: {
+          readTwins: systemGrant('twin.read', 'jobs'),
+          writeTwins: systemGrant('twin.write', 'jobs'),
+          configurations: systemGrant('configuration.read', 'jobs'),
         },
         files: {
           disk: openFileDisk(join(config.dataDirectory, 'files')),
@@ -291,6 +297,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     services,
     provisioning: rooms.provisioning.device,
     sites: sitesOf({
+      hub,
       provisioning: rooms.provisioning,
       clock,
       random,

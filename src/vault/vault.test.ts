@@ -252,7 +252,14 @@ test('describes where the key is and how it lies, measured at the time of asking
   using vault = value(await world.open())
   const { keyId, ...rest } = await vault.describe()
   assert.match(keyId, /^[0-9a-f]{16}$/)
-  assert.deepEqual(rest, { protection: 'plain-file', path: world.keyFile, mode: 0o600, insideDataDirectory: false })
+  assert.deepEqual(rest, {
+    protection: 'plain-file',
+    path: world.keyFile,
+    mode: 0o600,
+    insideDataDirectory: false,
+    place: {},
+    oldKeyIds: [],
+  })
   await chmod(world.keyFile, 0o644)
   assert.equal((await vault.describe()).mode, 0o644)
   await rm(world.keyFile)

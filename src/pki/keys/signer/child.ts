@@ -20,6 +20,10 @@ export interface Hardware {
   find(handle: Buffer): Promise<Buffer>
   /** ECDSA with SHA-256, as DER. */
   sign(handle: Buffer, data: Buffer): Promise<Buffer>
+  /** Encrypts a key of 32 bytes so that only this hardware opens it. Hardware without it says `key-missing`. */
+  wrap?(key: Buffer): Promise<Buffer>
+  /** Opens what {@link Hardware.wrap} gave. */
+  unwrap?(wrapped: Buffer): Promise<Buffer>
 }
 
 /** The pipe to the hub, as the child sees it. */
@@ -74,6 +78,12 @@ async function done(hardware: Hardware, question: Question, body: Buffer): Promi
       return [{ id, ok: true, publicKey: await hardware.find(question.handle) }]
     case 'sign':
       return [{ id, ok: true }, await hardware.sign(question.handle, body)]
+    case 'wrap':
+    case 'unwrap': {
+      const work = hardware[question.op]
+      if (work === undefined) throw new SignerTrouble('key-missing', 'This hardware wraps no keys for the hub.')
+      return [{ id, ok: true }, await work(body)]
+    }
     default:
       return never(question)
   }

@@ -4,6 +4,7 @@ import type { PKCS11 } from 'pkcs11js'
 import { systemRandom } from '#base'
 import { derOfRawSignature, spkiOfPoint } from '../ecdsa.ts'
 import { type Hardware, SignerTrouble } from './child.ts'
+import { tokenWrapping } from './token-wrapping.ts'
 
 type Pkcs11 = typeof import('pkcs11js')
 
@@ -117,6 +118,13 @@ function tokenHardware(
     }
   }
   return {
+    ...tokenWrapping(
+      pkcs11,
+      library,
+      main,
+      (key) => refuseExportable(pkcs11, library, main, key),
+      (work) => trying(gone, work),
+    ),
     async check() {
       // A module may remember a token that was pulled; what it was asked last is asked of the token itself.
       trying(gone, () => {

@@ -39,24 +39,33 @@ const providerFolders = [
 
 /** Starts the signer process for `where` and opens its store. Resolves when it is known whether the hardware is there; it need not be. */
 export async function openHardwareKeys(where: HardwarePlace, ports: HardwareStorePorts): Promise<KeyStore> {
+  const signer = await openSigner(where, ports)
+  return hardwareKeys({
+    place: where.place,
+    title: where.place === 'pkcs11' ? `pkcs11 token ${where.token}` : `tpm ${where.tcti}`,
+    signer: signer.supervisor,
+    seal: ports.seal,
+    unseal: ports.unseal,
+    close: async () => signer[Symbol.asyncDispose](),
+  })
+}
+
+/** Starts the signer process for `where`. Resolves when it is known whether the hardware is there. Disposing of it ends the process. */
+export async function openSigner(
+  where: HardwarePlace,
+  ports: Omit<HardwareStorePorts, keyof Sealing>,
+): Promise<AsyncDisposable & { readonly supervisor: SignerSupervisor }> {
   const scope = new DisposableStack()
   const prepare = where.place === 'tpm' ? prepareTpm(where.tcti, scope) : async () => ({})
-  const signer = new SignerSupervisor({
+  const supervisor = new SignerSupervisor({
     clock: ports.clock,
     spawn: (events) => spawnSigner(where, ports.environment, prepare, events),
     pinStamp: () => (where.place === 'pkcs11' ? stampOf(where.pinFile) : ''),
     changed: ports.changed,
   })
-  scope.use(signer)
-  await signer.settled()
-  return hardwareKeys({
-    place: where.place,
-    title: where.place === 'pkcs11' ? `pkcs11 token ${where.token}` : `tpm ${where.tcti}`,
-    signer,
-    seal: ports.seal,
-    unseal: ports.unseal,
-    close: async () => scope.dispose(),
-  })
+  scope.use(supervisor)
+  await supervisor.settled()
+  return { supervisor, [Symbol.asyncDispose]: async () => scope.dispose() }
 }
 
 function spawnSigner(

@@ -27,6 +27,8 @@ export type SupervisorPorts = {
 /** What is asked: {@link questionHeader} without the number, which the supervisor gives. */
 export type Asked =
   | { readonly op: 'check' }
+  | { readonly op: 'wrap' }
+  | { readonly op: 'unwrap' }
   | { readonly op: 'make'; readonly label: string }
   | { readonly op: 'find'; readonly handle: Buffer }
   | { readonly op: 'sign'; readonly handle: Buffer }

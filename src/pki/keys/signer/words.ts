@@ -4,10 +4,13 @@ import type { Frame } from './frames.ts'
 
 /**
  * What the hub asks. `check`: can you sign? `make`: a new pair, with a label for people who look into the token. `find`: is the key there,
- * and can it not leave? `sign`: ECDSA with SHA-256 over the body. Handles are the signer's own, opaque to the hub.
+ * and can it not leave? `sign`: ECDSA with SHA-256 over the body. Handles are the signer's own, opaque to the hub. `wrap`: the body, encrypted under a key of
+ * the hardware that serves nothing else; `unwrap`: the opposite.
  */
 export type Question = { readonly id: number } & (
   | { readonly op: 'check' }
+  | { readonly op: 'wrap' }
+  | { readonly op: 'unwrap' }
   | { readonly op: 'make'; readonly label: string }
   | { readonly op: 'find'; readonly handle: Buffer }
   | { readonly op: 'sign'; readonly handle: Buffer }
@@ -30,7 +33,7 @@ const longest = 4_096
 
 /** A question as the header of a frame. */
 export function questionHeader(question: Question): Json {
-  if (question.op === 'check') return { id: question.id, op: 'check' }
+  if (question.op === 'check' || question.op === 'wrap' || question.op === 'unwrap') return { id: question.id, op: question.op }
   if (question.op === 'make') return { id: question.id, op: 'make', label: question.label }
   return { id: question.id, op: question.op, handle: question.handle.toString('base64') }
 }
@@ -52,7 +55,7 @@ export function readQuestion({ header }: Frame): Result<Question> {
   const id = numberOf(header, 'id')
   const op = textOf(header, 'op')
   if (id === undefined) return malformed('id')
-  if (op === 'check') return ok({ id, op })
+  if (op === 'check' || op === 'wrap' || op === 'unwrap') return ok({ id, op })
   if (op === 'make') {
     const label = textOf(header, 'label')
     return label === undefined || label.length > 256 ? malformed('label') : ok({ id, op, label })
