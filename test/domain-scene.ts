@@ -33,6 +33,13 @@ export const registryGrants = {
   erase: systemGrant('device.delete', 'devices'),
 } as const
 
+/** What imports and exports over the service's interface may do. */
+export const registryJobPermits = {
+  readTwins: systemGrant('twin.read', 'jobs'),
+  writeTwins: systemGrant('twin.write', 'jobs'),
+  configurations: systemGrant('configuration.read', 'jobs'),
+} as const
+
 /** Until when shared keys are allowed; undefined: they are off. More migrations than the hub's own, where a test needs them. */
 export type DomainSceneOptions = {
   readonly sasUntil?: Instant | undefined
@@ -70,6 +77,7 @@ export async function openDomainScene(options: DomainSceneOptions = {}) {
         },
         files: options.files,
         jobs: { permits: { twin: systemGrant('twin.write', 'hub'), method: systemGrant('method.invoke', 'hub') }, settings: options.jobs },
+        registryJobs: registryJobPermits,
         sharedKeys: options.sasUntil === undefined ? undefined : { allowedUntil: options.sasUntil, ...openSeal },
       },
       signal,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
+import { ContainerClient } from '@azure/storage-blob'
 import azureDevice from 'azure-iot-device'
 import azure from 'azure-iothub'
 import { until, within } from '../until.ts'
@@ -119,5 +120,38 @@ const purge: Case = {
   },
 }
 
+const transfers: Case = {
+  row: 'S5',
+  title: 'importDevicesFromBlob and exportDevicesToBlob, through a container of the hub',
+  over: 'rest',
+  async play(suite, id) {
+    const { registry, hub } = suite
+    const made = await hub.api('POST', '/api/v1/containers', { hours: 1 })
+    assert.equal(made.status, 201)
+    const uri = String(made.json['uri'])
+    const blobs = new ContainerClient(uri)
+    const text = `${JSON.stringify({ id, authentication: { type: 'certificateAuthority' }, tags: { from: 'file' } })}\nnonsense\n`
+    await blobs.getBlockBlobClient('devices.txt').upload(text, Buffer.byteLength(text))
+    const ended = async (begun: { readonly jobId?: string }) => {
+      let job: { readonly status?: string } = {}
+      await until('the job ends', 20_000, async () => {
+        job = await registry.getJob(String(begun.jobId))
+        return job.status !== 'running' && job.status !== 'enqueued'
+      })
+      return job.status
+    }
+    assert.equal(await ended(await registry.importDevicesFromBlob(uri, uri)), 'completed')
+    assert.equal((await registry.getTwin(id)).responseBody.tags['from'], 'file')
+    const errors = (await blobs.getBlobClient('importErrors.log').downloadToBuffer()).toString()
+    assert.equal(JSON.parse(errors).errorCode, 'json/malformed')
+    assert.equal(await ended(await registry.exportDevicesToBlob(uri, true)), 'completed')
+    const lines = (await blobs.getBlobClient('devices.txt').downloadToBuffer()).toString().trimEnd().split('\n')
+    assert.ok(lines.some((line) => JSON.parse(line).id === id))
+    await assert.rejects(registry.exportDevicesToBlob('https://elsewhere.example/container?sig=x', true))
+    await blobs.getBlobClient('devices.txt').delete()
+    assert.equal(await blobs.getBlobClient('devices.txt').exists(), false)
+  },
+}
+
 /** All of them. */
-export const serviceCases: readonly Case[] = [...backEnds, uploads, content, purge]
+export const serviceCases: readonly Case[] = [...backEnds, uploads, content, purge, transfers]

@@ -29,6 +29,22 @@ export const transferCommands: readonly CommandSpec[] = [
     ],
   },
   {
+    name: 'container',
+    summary: 'Containers for imports and exports that service SDKs ask for',
+    examples: [['thingwall container add', 'one for an hour']],
+    commands: [
+      {
+        name: 'add',
+        summary: 'Make a container and print its address, which is the right to it',
+        about:
+          'exportDevicesToBlob and importDevicesFromBlob of the service SDKs take the address, and so does any client of Azure Blob storage. It lives for hours and holds a few files of 16 MiB; for more there is "thingwall export".',
+        options: [{ flag: '--hours', takes: 'N', help: 'how long it lives: 1 to 24', default: '1' }, jsonOption],
+        examples: [['thingwall container add --hours 2', 'for two hours']],
+        load: async () => (await import('./transfer/container.ts')).containerAdd,
+      },
+    ],
+  },
+  {
     name: 'export',
     summary: 'Write everything that the hub was told into a directory',
     about:

@@ -65,6 +65,7 @@ const matrix: Readonly<Record<string, 'anyone' | 'signed-in' | readonly string[]
   'PATCH /api/v1/configurations/{id}': ['configuration.write'],
   'DELETE /api/v1/configurations/{id}': ['configuration.write'],
   'GET /api/v1/configurations/{id}/targets': ['configuration.read', 'twin.read'],
+  'POST /api/v1/containers': ['device.write'],
   'GET /api/v1/imports': ['device.read'],
   'POST /api/v1/imports': ['device.write'],
   'POST /api/v1/imports/{id}/lines': ['device.write'],

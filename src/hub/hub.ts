@@ -18,6 +18,9 @@ import type { Queries } from './query.ts'
 import { openQueries } from './query-run.ts'
 import { type Registry, openRegistry } from './registry.ts'
 import type { RegistryPorts } from './registry-state.ts'
+import type { RegistryJobPermits, RegistryJobs } from './registry-job.ts'
+import { openRegistryJobs } from './registry-jobs.ts'
+import { type Containers, openContainers } from './containers.ts'
 import type { Transfer } from './transfer.ts'
 import { openTransfer } from './transfers.ts'
 import type { Twins } from './twin.ts'
@@ -30,6 +33,8 @@ export type HubPorts = RegistryPorts & {
   readonly files?: HubFiles | undefined
   /** What jobs may do, and how fast. Undefined: there are none. */
   readonly jobs?: { readonly permits: JobPermits; readonly settings?: JobSettings | undefined } | undefined
+  /** What imports and exports over the service's interface may do. Undefined: there are none. */
+  readonly registryJobs?: RegistryJobPermits | undefined
   /** Told what went wrong in the hub itself, for the log. */
   readonly trouble?: ((what: string, error: unknown) => void) | undefined
 }
@@ -50,6 +55,8 @@ export type Hub = AsyncDisposable & {
   readonly jobs: Jobs
   readonly configurations: Configurations
   readonly transfer: Transfer
+  readonly containers: Containers
+  readonly registryJobs: RegistryJobs
 }
 
 /** Opens the hub on its rows (its tables come from `hubMigrations`). Its parts are opened in order, and closed in reverse. Throws the store's Faults. */
@@ -111,6 +118,11 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
   const { sharedKeys } = ports
   const transfer =
     sharedKeys === undefined ? undefined : await openTransfer({ ...ports, sharedKeys, devices, modules, twins, configurations, bulk })
+  const containers = scope.use(openContainers({ ...ports, trouble }))
+  const registryJobs =
+    transfer === undefined || ports.registryJobs === undefined
+      ? undefined
+      : scope.use(await openRegistryJobs({ ...ports, permits: ports.registryJobs, transfer, containers, bulk, trouble }))
   const opened = scope.move()
   return {
     devices,
@@ -128,6 +140,10 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
       return jobs ?? notOpened('jobs')
     },
     configurations,
+    containers,
+    get registryJobs() {
+      return registryJobs ?? notOpened('registryJobs')
+    },
     get transfer() {
       return transfer ?? notOpened('transfer')
     },

@@ -108,6 +108,8 @@ export {
   type Transfer,
   importSources,
 } from './transfer.ts'
+export { type ContainerBlob, type Containers, type NewContainer, type OpenContainer, containerLimits } from './containers.ts'
+export { type RegistryJobGrants, type RegistryJobPermits, type RegistryJobs, type RegistryJobStatus } from './registry-job.ts'
 export { maxLineBytes } from './transfer-line.ts'
 export type {
   DesiredChange,

@@ -1,6 +1,8 @@
 import type { Migration } from '#store'
 import { hubConfigurationMigrations } from './configuration-migrations.ts'
 import { hubJobMigrations } from './job-rows.ts'
+import { hubContainerMigrations } from './containers.ts'
+import { hubRegistryJobMigrations } from './registry-jobs.ts'
 import { hubFileMigrations } from './file-rows.ts'
 import { hubQueueMigrations } from './queue-rows.ts'
 import { hubTransferMigrations } from './transfer-rows.ts'
@@ -97,4 +99,6 @@ export const hubMigrations: readonly Migration[] = [
   ...hubJobMigrations,
   ...hubConfigurationMigrations,
   ...hubTransferMigrations,
+  ...hubContainerMigrations,
+  ...hubRegistryJobMigrations,
 ]

@@ -16,5 +16,5 @@ export type AzureServiceRooms = {
 
 /** Joins the REST surface for back ends to the rooms; the HTTPS listener hands it what is not for devices. */
 export function azureServiceOf({ log, ...ports }: AzureServiceRooms): AzureService {
-  return openAzureService({ ...ports, trouble: (what, error) => log.error(what, { error }) })
+  return openAzureService({ ...ports, transfers: ports.hub.registryJobs, trouble: (what, error) => log.error(what, { error }) })
 }

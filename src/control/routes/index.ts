@@ -4,6 +4,7 @@ import { bulkRoutes } from './bulk.ts'
 import { certificateRoutes } from './certificates.ts'
 import { checkRoutes } from './checks.ts'
 import { configurationRoutes } from './configurations.ts'
+import { containerRoutes } from './containers.ts'
 import { decisionRoutes } from './decisions.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { deviceRoutes } from './devices.ts'
@@ -47,6 +48,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     jobRoutes,
     configurationRoutes,
     transferRoutes,
+    containerRoutes,
     fileRoutes,
     telemetryRoutes,
     decisionRoutes,

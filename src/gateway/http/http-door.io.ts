@@ -77,7 +77,10 @@ function write(request: IncomingMessage, response: ServerResponse, { status, hea
     if (Number(request.headers['content-length'] ?? 0) >= drainedBytes) response.setHeader('connection', 'close')
     drain(request)
   }
-  response.writeHead(status, { ...alwaysHeaders, ...headers, ...(status === 204 ? {} : { 'content-length': bytes.length }) })
+  // What is asked for by HEAD is as long as it says, though nothing comes.
+  const length =
+    status === 204 || (request.method === 'HEAD' && headers?.['content-length'] !== undefined) ? {} : { 'content-length': bytes.length }
+  response.writeHead(status, { ...alwaysHeaders, ...headers, ...length })
   response.end(bytes)
 }
 
