@@ -39,7 +39,11 @@ async function answer(ports: KeyVaultPorts, request: WebRequest): Promise<WebAns
   const host = hostOf(ports, request)
   const found = find(request)
   const proven = await prove(ports, request)
-  if (!proven.ok) return errorAnswer(proven.error, challengeOf(ports, host, proven.error.code))
+  if (!proven.ok) {
+    const challenge = errorAnswer(proven.error, challengeOf(ports, host, proven.error.code))
+    // Its clients ask without a token first, to be told where to get one.
+    return request.headers['authorization'] === undefined ? { ...challenge, asks: true } : challenge
+  }
   if (!found.ok) return errorAnswer(found.error)
   if (!apiVersion.test(request.query.get('api-version') ?? ''))
     return errorAnswer({ code: 'control/key-vault-version', message: 'The query must have an api-version such as 7.5.' })

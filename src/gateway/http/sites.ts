@@ -66,11 +66,9 @@ export class Sites {
     return outcome.value
   }
 
-  async #remember({ status }: WebAnswer, call: HttpCall): Promise<void> {
+  async #remember({ status, asks }: WebAnswer, call: HttpCall): Promise<void> {
     if (status < 400) return call.peer.proven()
-    if (status !== 401 && status !== 403) return
-    // An invitation to show a token, to who has shown nothing, is no denial: clients of secrets begin that way.
-    if (status === 401 && call.headers['authorization'] === undefined) return
+    if ((status !== 401 && status !== 403) || asks === true) return
     const { peer } = call
     const waitMs = peer.denied()
     if (waitMs > 0) await new Promise<void>((resolve) => void this.#desk.ports.clock.after(waitMs, resolve))

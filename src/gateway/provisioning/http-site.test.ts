@@ -24,7 +24,7 @@ function site() {
     const headers: Record<string, string> = token === undefined ? {} : { authorization: token }
     const peer = { address: '192.0.2.1', certificates }
     const answer = await web.answer({ method, path, query: new URLSearchParams(query), headers, body: Buffer.from(body), peer })
-    return { status: answer.status, headers: answer.headers ?? {}, json: JSON.parse(String(answer.body)) }
+    return { status: answer.status, headers: answer.headers ?? {}, json: JSON.parse(String(answer.body)), asks: answer.asks }
   }
   return { web, provisioning, refused, ask }
 }
@@ -77,10 +77,13 @@ test('the first step of a TPM is answered 401 with the blob that only it opens; 
   const tpm = { endorsementKey: Buffer.from('ek').toString('base64'), storageRootKey: Buffer.from('srk').toString('base64') }
   const body = (id: string) => JSON.stringify({ registrationId: id, tpm })
   const asked = await ask('PUT', `/${scope}/registrations/tpm-1/register`, body('tpm-1'))
-  assert.equal(asked.status, 401)
+  assert.deepEqual([asked.status, asked.asks], [401, true])
   assert.match(Buffer.from(asked.json.authenticationKey, 'base64').toString(), /^blob for/)
   const strange = await ask('PUT', `/${scope}/registrations/tpm-2/register`, body('tpm-2'))
-  assert.deepEqual([strange.status, strange.json.authenticationKey, strange.json.errorCode], [401, undefined, 401_002])
+  assert.deepEqual(
+    [strange.status, strange.json.authenticationKey, strange.json.errorCode, strange.asks],
+    [401, undefined, 401_002, undefined],
+  )
 })
 
 test('other methods, bodies and paths', async () => {

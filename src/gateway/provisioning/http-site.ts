@@ -33,7 +33,7 @@ async function answer(
   ports: SitePorts,
   request: WebRequest,
   path: RegistrationPath,
-): Promise<RegistrationReply> {
+): Promise<RegistrationReply & Pick<WebAnswer, 'asks'>> {
   const { idScope, registrationId } = path
   const { address, certificates } = request.peer
   if (request.method !== methods[path.kind])
@@ -45,8 +45,10 @@ async function answer(
   if (token === undefined && certificates.length === 0 && tpm !== undefined) {
     const challenge = await provisioning.challenge({ idScope, registrationId, ...tpm, address })
     // 401 all the same: this is how the client is asked for its proof (azure-wire 6.8).
-    if (challenge.ok)
-      return { status: 401, body: JSON.stringify({ authenticationKey: challenge.value.toString('base64'), keyName: 'registration' }) }
+    if (challenge.ok) {
+      const body = JSON.stringify({ authenticationKey: challenge.value.toString('base64'), keyName: 'registration' })
+      return { status: 401, body, asks: true }
+    }
     ports.refused(challenge.error, request, registrationId)
     return refusalReply(ports, challenge.error)
   }
@@ -63,9 +65,14 @@ async function answer(
   return answerRegistrant(ports, provisioning, proven.value, { kind: 'register', request: { payload, csr, force, apiVersion } })
 }
 
-function answerOf({ status, retryAfterSeconds, body }: RegistrationReply, path: RegistrationPath, { random }: Answering): WebAnswer {
+function answerOf(
+  { status, retryAfterSeconds, body, asks }: RegistrationReply & Pick<WebAnswer, 'asks'>,
+  path: RegistrationPath,
+  { random }: Answering,
+): WebAnswer {
   const location = status === 202 ? { location: `/${path.idScope}/registrations/${encodeURIComponent(path.registrationId)}` } : {}
   const after = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
   const id = random.bytes(16).toString('hex')
-  return { status, headers: { 'content-type': 'application/json; charset=utf-8', 'x-ms-request-id': id, ...location, ...after }, body }
+  const headers = { 'content-type': 'application/json; charset=utf-8', 'x-ms-request-id': id, ...location, ...after }
+  return { status, headers, body, ...(asks === true ? { asks } : {}) }
 }

@@ -116,7 +116,9 @@ function told({ peer, headers, path }: WebRequest, { tell, clock }: EstPorts, er
     tell({ kind: 'refused', time: clock.now(), code, message: detail, address: peer.address, listener: 'https' })
   const more: Readonly<Record<string, string>> =
     status === 401 ? { 'www-authenticate': 'Basic realm="one-time code"' } : status === 429 ? { 'retry-after': '3600' } : {}
-  return plain(status, error, more)
+  // RFC 7030 section 3.2.3: who has shown neither a certificate nor a code is asked for one.
+  const asks = code === 'pki/est-no-proof' && headers['authorization'] === undefined && peer.certificates.length === 0
+  return { ...plain(status, error, more), ...(asks ? { asks } : {}) }
 }
 
 /** Counts certificates for each device and hour: a device that loops must not fill the inventory. Forgets from the old end. */

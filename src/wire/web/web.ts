@@ -28,6 +28,8 @@ export type WebAnswer = {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer | string
+  /** It invites somebody to prove who they are who has shown nothing yet: a 401 that is no denial. */
+  readonly asks?: boolean
 }
 
 /** A part of the HTTPS listener that somebody serves. */
