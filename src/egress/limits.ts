@@ -16,7 +16,7 @@ export const egressLimits = {
   queriedBodyDepth: 32,
   /** How long a failing endpoint is tried before what waits for it goes to the dead letters. */
   retryForMs: 24 * 60 * 60 * 1000,
-  /** Dead letters that are kept for one endpoint; the oldest go first, counted. */
+  /** Dead letters that are kept for one endpoint; the oldest go first. */
   deadLetters: 10_000,
   /** Earlier sets of routes that are kept for records of their time. */
   sets: 1_000,

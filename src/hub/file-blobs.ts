@@ -135,7 +135,7 @@ export class BlobStore {
     return written.ok ? await this.#keep(staging, whole, { ...written.value, name: blobName, contentType }) : written
   }
 
-  /** The bytes of a file. Throws the Fault `hub/file-damaged` at the end when they are not what was stored. */
+  /** The bytes of a file. Throws the Fault `hub/file-damaged` at the frame that is not what was stored, or is missing. */
   read({ address }: FileRow): BlobBytes {
     return openFrames(this.#ports.key, this.#ports.disk.read(contentPath(address)))
   }

@@ -1,5 +1,5 @@
 import type { Instant, Refusal } from '#base'
-import { azureError } from '#wire/azure'
+import { azureErrorReply } from '#wire/azure'
 
 /** What a route answers: a status, JSON or nothing, and headers besides the usual ones. */
 export type Reply = {
@@ -46,31 +46,8 @@ export function writtenReply(reply: Reply, requestId: string): Written {
 /** A refusal as it is answered; some know when to come again, and some carry a whole result in place of a sentence. */
 export type AzureRefusal = Refusal & { readonly retryAfterSeconds?: number; readonly result?: unknown }
 
-/**
- * Writes a refusal in the old form (azure-wire 5.12): Node understands no other, and C# wants the name in the header to be that of the body.
- * Only the code's name and our sentence leave; what a peer sent stands in neither except between our own words, with markup taken out.
- */
+/** Writes a refusal as {@link azureErrorReply} does, with the headers of every answer. */
 export function writtenRefusal(refusal: AzureRefusal, requestId: string, now: Instant): Written {
-  const { name, status } = azureError(refusal)
-  const said = refusal.message.replaceAll(/[^ -~]|[<>&";]/g, ' ').slice(0, 300)
-  const exception = `Tracking ID:${requestId}-TimeStamp:${azureTime(now)}`
-  return {
-    status,
-    headers: {
-      ...alwaysHeaders,
-      'content-type': jsonType,
-      'iothub-errorcode': name,
-      'x-ms-request-id': requestId,
-      ...(status === 401 ? { 'www-authenticate': 'SharedAccessSignature' } : {}),
-      ...(status === 429 || status === 503 ? { 'retry-after': String(refusal.retryAfterSeconds ?? 10) } : {}),
-    },
-    body: JSON.stringify(refusal.result ?? { Message: `ErrorCode:${name};${said}`, ExceptionMessage: exception }),
-  }
-}
-
-/** `11/23/2025 10:00:00`, as tracking lines have it. */
-function azureTime(at: Instant): string {
-  const [date = '', time = ''] = new Date(at).toISOString().split('T')
-  const [year, month, day] = date.split('-')
-  return `${month}/${day}/${year} ${time.slice(0, 8)}`
+  const { status, headers, body } = azureErrorReply(refusal, requestId, now, refusal.retryAfterSeconds)
+  return { status, headers: { ...alwaysHeaders, ...headers }, body: refusal.result === undefined ? body : JSON.stringify(refusal.result) }
 }
