@@ -19,6 +19,7 @@ export {
   encodeSessionRecord,
   isSessionRecord,
 } from './session-record.ts'
+export { type Rewrapped, rewrapSegments } from './rewrap.io.ts'
 export { type JournalConfig, openJournal } from './segment-journal.ts'
 export { systemDisk } from './disk.io.ts'
 export type { Disk, DiskFile } from './disk.ts'

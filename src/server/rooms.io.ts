@@ -45,11 +45,13 @@ import { createBroker, openState } from './session-state.ts'
 import { sitesOf } from './sites.ts'
 import { type Staples, openStaples } from './staples.ts'
 import { systemDevices } from './system-devices.ts'
+import { type VaultCare, openVaultCare } from './vault-care.ts'
 import { openVaultSecrets } from './vault-secrets.ts'
 
 /** Every room of a running hub, opened in order; the console comes on top of them. */
 export type Rooms = {
   readonly vault: Vault
+  readonly care: VaultCare
   readonly secrets: Secrets
   readonly store: Store
   readonly audit: Audit
@@ -122,6 +124,7 @@ export async function openRooms(
   ]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
   const audit = await openAudit({ store, clock }, signal)
+  const care = await openVaultCare(config.dataDirectory, { store, vault, audit, log })
   const operators = scope.use(openOperators({ clock, random, append: (grant, what) => audit.append(grant, what) }))
   const journal = scope.use(
     await openJournal(
@@ -144,6 +147,7 @@ export async function openRooms(
           commit: (grant, what, statements) => audit.commit(grant, what, statements),
           seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
           unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
+          keys,
           clock,
           random,
           system: systemGrant('certificate.issue', 'hub'),
@@ -193,9 +197,9 @@ export async function openRooms(
   )
   const est = openEst({ store, audit, journal, pki, devices: hub.devices, clock, random })
   const provisioning = scope.use(
-    await openProvisioningRoom(config, { store, audit, journal, vault, pki, hub, clock, random, log }, tpmSealer(random), signal),
+    await openProvisioningRoom(config, { store, audit, journal, vault, pki, bus, hub, clock, random, log }, tpmSealer(random), signal),
   )
-  const egress = scope.use(await openRouting(config, { store, journal, audit, hub, clock, random, log }, signal))
+  const egress = scope.use(await openRouting(config, { store, journal, audit, hub, clock, random, log, secrets }, signal))
   const back = scope.use(insist(await openServiceDoor(config, { store, audit, vault, journal, clock, random })))
   const registry = registryPorts(config, pki, hub, (name) => back.directory.signing(name))
   const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registry, clock)))
@@ -255,6 +259,7 @@ export async function openRooms(
   })
   return {
     vault,
+    care,
     secrets,
     store,
     audit,

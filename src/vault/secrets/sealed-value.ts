@@ -36,6 +36,16 @@ export async function openValue(sealed: Buffer, context: string, wrapper: KeyWra
     : ok(new Secret(value))
 }
 
+/** The same sealed value with its data key wrapped anew; the value itself is not touched. Undefined where `rewrap` has nothing to do, or it is no sealed value. */
+export function rewrapValue(sealed: Buffer, rewrap: (wrapped: Buffer) => Buffer | undefined): Buffer | undefined {
+  const head = sealed.subarray(0, headBytes)
+  if (head.length < headBytes || !head.subarray(0, magic.length).equals(magic)) return undefined
+  const end = headBytes + head.readUInt16BE(magic.length)
+  const wrapped = rewrap(sealed.subarray(headBytes, end))
+  // The head is authenticated with the value, so its length must stay.
+  return wrapped?.length === end - headBytes ? Buffer.concat([head, wrapped, sealed.subarray(end)]) : undefined
+}
+
 function contextOf(head: Buffer, context: string): Buffer {
   return Buffer.concat([head, Buffer.from(context, 'utf8')])
 }
