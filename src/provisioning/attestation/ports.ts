@@ -1,0 +1,7 @@
+import type { ProvisioningPorts } from '../ports.ts'
+
+/** What attestation asks of the rest of the house. */
+export type AttestationPorts = Pick<
+  ProvisioningPorts,
+  'store' | 'clock' | 'random' | 'commit' | 'tell' | 'system' | 'openTrust' | 'issue' | 'mayBeCertified'
+>
