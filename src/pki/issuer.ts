@@ -31,8 +31,11 @@ export function reserved(serial: string): Reserved {
 const algorithm = 'ecdsa-sha256'
 const placeholder = Buffer.from([0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01])
 
-/** Whose name and key go into what it signs. For a root, its own. */
-export type IssuerIdentity = IssuerFacts & { readonly subject: Buffer; readonly keyId: Buffer }
+/**
+ * Whose name and key go into what it signs. For a root, its own. `keyId` is how this hub names the key; `subjectKeyId` is how its certificate does, which may differ
+ * where others signed that (RFC 5280 section 4.2.1.2).
+ */
+export type IssuerIdentity = IssuerFacts & { readonly subject: Buffer; readonly keyId: Buffer; readonly subjectKeyId?: Buffer }
 
 /** Holds one issuing key (EC P-256). Signs nothing but what it linted and the inventory recorded. */
 export class Issuer {
@@ -69,7 +72,7 @@ export class Issuer {
 
   /** Signs a list of what this issuer has revoked, in its own name. Throws the Fault `pki/key-unavailable`. */
   async signRevocationList(fields: Omit<ListFields, 'algorithm' | 'issuer' | 'authorityKeyId'>, entries: ListEntries): Promise<Buffer> {
-    const { subject: issuer, keyId: authorityKeyId } = this.identity
+    const { subject: issuer, keyId, subjectKeyId: authorityKeyId = keyId } = this.identity
     const tbs = encodeTbsRevocationList({ ...fields, algorithm, issuer, authorityKeyId }, entries)
     return encodeRevocationList(tbs, algorithm, await this.#key.sign(tbs))
   }
@@ -91,7 +94,7 @@ export class Issuer {
         extendedKeyUsage,
         alternativeNames: template.alternativeNames,
         subjectKeyId: keyIdentifier(template.publicKey),
-        authorityKeyId: this.identity.keyId,
+        authorityKeyId: this.identity.subjectKeyId ?? this.identity.keyId,
         ocspNoCheck,
         ...(pointers ? { crlDistributionPoints: [pointers.crl], ocspResponders: [pointers.ocsp] } : {}),
         ...(template.nameConstraints ? { nameConstraints: template.nameConstraints } : {}),

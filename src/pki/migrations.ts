@@ -1,4 +1,8 @@
 import type { Migration } from '#store'
+import { authorityKeyMigrations } from './authorities/authority-keys.ts'
+import { rootMigrations } from './authorities/roots.ts'
+import { campaignMigrations } from './campaigns/rows.ts'
+import { acmeMigrations } from './acme/rows.ts'
 import { estMigrations } from './est/code-rows.ts'
 import { revocationMigrations } from './revocation/migrations.ts'
 
@@ -37,4 +41,8 @@ export const pkiMigrations: readonly Migration[] = [
   },
   ...revocationMigrations,
   ...estMigrations,
+  ...acmeMigrations,
+  ...rootMigrations,
+  ...authorityKeyMigrations,
+  ...campaignMigrations,
 ]

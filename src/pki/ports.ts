@@ -1,5 +1,6 @@
 import type { Clock, Grant, Random, Result, Secret } from '#base'
 import type { Statement, Store } from '#store'
+import type { KeyStore } from './keys/signing-key.ts'
 import type { RevocationFact } from './revocation/revocations.ts'
 
 /** What an audited commit says about itself. */
@@ -23,6 +24,8 @@ export type PkiPorts = {
   /** The vault's: keys leave this room sealed, for a purpose that names the certificate they belong to. */
   readonly seal: (purpose: string, plaintext: Uint8Array) => Buffer
   readonly unseal: (purpose: string, sealed: Buffer) => Result<Secret>
+  /** Where keys of new authorities are made. Left out: in the memory of this process, sealed by the vault. */
+  readonly keys?: KeyStore
   readonly clock: Clock
   readonly random: Random
   /** The hub's own right to certificates that nobody asks for: its issuers and its server certificate. */
