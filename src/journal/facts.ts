@@ -1,4 +1,5 @@
 import type { Instant } from '#base'
+import { acmeFactShapes } from './acme-facts.ts'
 import { egressFactShapes } from './egress-facts.ts'
 import { estFactShapes } from './est-facts.ts'
 import { keyFactShapes } from './key-facts.ts'
@@ -156,6 +157,7 @@ export const factShapes = {
   ...revocationFactShapes,
   ...provisioningFactShapes,
   ...estFactShapes,
+  ...acmeFactShapes,
   ...keyFactShapes,
 } as const
 

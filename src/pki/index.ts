@@ -1,3 +1,14 @@
+export {
+  type AccountRecord as AcmeAccountRecord,
+  type Acme,
+  AcmeAccounts,
+  type ChallengeMethod,
+  type LookSettings,
+  acmeLimits,
+  challengeMethods,
+  networkLook,
+  openAcme,
+} from './acme/index.ts'
 export { type TrustBundle, trustBundleSite } from './authorities/trust-bundle.ts'
 export { type LeafFacts, type VerifiedLeaf } from './device-chain.ts'
 export {

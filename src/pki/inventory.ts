@@ -16,7 +16,14 @@ import { type CertificateRecord, type RevocationReason, bytesOf, numberOf, recor
  */
 
 /** A certificate about to be recorded. `device` is null for our own. */
-export type Planned = { readonly proof: Linted; readonly device: DeviceId | null; readonly issuer: string; readonly subject: string }
+export type Planned = {
+  readonly proof: Linted
+  readonly device: DeviceId | null
+  /** Whose the key is, where it is neither a device's nor ours. */
+  readonly owner?: string
+  readonly issuer: string
+  readonly subject: string
+}
 
 /** A signed certificate whose row is to be completed. */
 export type Signed = { readonly serial: string; readonly fingerprintSha256: string; readonly der: Buffer }
@@ -204,7 +211,7 @@ function auditOf({ proof, device }: Planned): Audited {
   }
 }
 
-function reservation({ proof, device, issuer, subject }: Planned): readonly Statement[] {
+function reservation({ proof, device, owner = ownerOf(device), issuer, subject }: Planned): readonly Statement[] {
   const { template } = proof
   const key = keySha256(template.publicKey.der)
   return [
@@ -212,7 +219,7 @@ function reservation({ proof, device, issuer, subject }: Planned): readonly Stat
       // Changes nothing when the key is another's, and then the whole batch is a conflict.
       sql: `INSERT INTO pki_key (key_sha256, owner) VALUES (?, ?)
             ON CONFLICT (key_sha256) DO UPDATE SET owner = excluded.owner WHERE pki_key.owner = excluded.owner`,
-      args: [key, ownerOf(device)],
+      args: [key, owner],
       expect: 1,
     },
     {

@@ -1,6 +1,7 @@
 import type { CertificateProof, DeviceId, Grant, Instant, Result } from '#base'
 import { ok, refuse } from '#base'
 import { type Certificate, encodePem, keyIdentifier } from '#wire/x509'
+import { type ServiceRequest, issueService } from './acme/issue-service.ts'
 import { type Authorities, type Authority, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
 import { type TrustBundle, trustBundleOf } from './authorities/trust-bundle.ts'
 import { DeviceChains, type LeafFacts, type Revoked, type VerifiedLeaf, judgeProof } from './device-chain.ts'
@@ -133,6 +134,16 @@ export class Pki implements AsyncDisposable {
     // What a revoked issuer signs is worth nothing: its successor is being made.
     if (this.isRevoked(this.#authorities.devices.certificate.serial)) await this.#renewing
     return issueDevices({ ports, inventory, authority: this.#authorities.devices }, grant, requests)
+  }
+
+  /** Issues a certificate for a service of an operator, whose names were proven: see {@link issueService}. */
+  issueService(grant: Grant<'certificate.issue'>, request: ServiceRequest): Promise<Result<Issued>> {
+    return issueService(this.#foundry, this.#authorities.servers, grant, request)
+  }
+
+  /** A certificate of ours and its DER, which is undefined when it was never handed out; undefined for a serial of none. */
+  recorded(_grant: Grant<'certificate.issue'>, serial: string): ReturnType<Inventory['bySerial']> {
+    return this.#foundry.inventory.bySerial(serial)
   }
 
   /** Verifies what a device presented (DER, leaf first) at `now`: see {@link DeviceChains.verify}. */

@@ -1,5 +1,6 @@
 import { plainJson } from '../line.ts'
 import { type Told, as, by, id, messages, seconds, times, unlessNone } from './fact-words.ts'
+import { toldOfAcme } from './fact-text-acme.ts'
 import { toldOfEst } from './fact-text-est.ts'
 import { toldOfKeys } from './fact-text-keys.ts'
 import { toldOfManagement } from './fact-text-management.ts'
@@ -13,6 +14,7 @@ export type Members = ReadonlyMap<string, unknown>
 const told: ReadonlyMap<string, Told> = new Map<string, Told>([
   ...toldOfManagement,
   ...toldOfEst,
+  ...toldOfAcme,
   ...toldOfKeys,
   ...toldOfSecrets,
   ...toldOfRevocation,

@@ -1,5 +1,6 @@
 export { formatAddress, parseAddress } from './address.ts'
 export { type Certificate, encodeCertificate, encodeTbsCertificate, parseCertificate } from './certificate.ts'
+export { type ChallengeCertificate, readChallengeCertificate } from './challenge-certificate.ts'
 export { encodeCertsOnly, readCertsOnly } from './certs-only.ts'
 export { csrAttributes } from './csr-attributes.ts'
 export { type Extensions, type KeyUsage, encodeExtensions } from './extension.ts'

@@ -1,0 +1,7 @@
+export { type AccountSpec, AcmeAccounts } from './accounts.ts'
+export { type Acme, openAcme } from './acme.ts'
+export { type ServiceRequest, issueService } from './issue-service.ts'
+export { acmeLimits } from './limits.ts'
+export { type LookSettings, networkLook } from './look.io.ts'
+export { type AcmePorts, type ChallengeMethod, challengeMethods } from './ports.ts'
+export { type AccountRecord, acmeMigrations } from './rows.ts'
