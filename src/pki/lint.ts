@@ -115,6 +115,8 @@ function lintSubtree(subtree: NameSubtree): Result<unknown> {
     'A constraint is a DNS domain, a mail or URI domain, or a network such as 10.1.0.0/16.',
   )
   if (subtree.kind === 'address') return parseNetwork(subtree.value) ? yes : malformed
+  // Every name at all: for an authority whose certificates have none.
+  if (subtree.kind === 'dns' && subtree.value === '') return yes
   if (subtree.kind !== 'dns' && subtree.kind !== 'email' && subtree.kind !== 'uri') return malformed
   const domain = subtree.kind === 'dns' ? subtree.value : subtree.value.replace(/^\./, '')
   const host = subtree.kind === 'email' ? domain.slice(domain.lastIndexOf('@') + 1) : domain

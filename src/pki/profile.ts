@@ -9,6 +9,7 @@ export const profileNames = [
   'device-issuer',
   'server-issuer',
   'edge-issuer',
+  'lot-issuer',
   'signing-issuer',
   'device',
   'server',
@@ -48,6 +49,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
   'device-issuer': { ...issuing, extendedKeyUsage: clientAuth, defaultLifetimeMs: years(5), maxLifetimeMs: years(5) },
   'server-issuer': { ...issuing, extendedKeyUsage: serverAuth, defaultLifetimeMs: years(5), maxLifetimeMs: years(5) },
   'edge-issuer': { ...issuing, extendedKeyUsage: edgeAuth, defaultLifetimeMs: years(5), maxLifetimeMs: years(5) },
+  // Away from the hub, in a factory: what it signs is good for registering alone (authorities/lots.ts).
+  'lot-issuer': { ...issuing, extendedKeyUsage: clientAuth, defaultLifetimeMs: 180 * limits.dayMs, maxLifetimeMs: 397 * limits.dayMs },
   'signing-issuer': { ...issuing, extendedKeyUsage: codeSigning, defaultLifetimeMs: years(5), maxLifetimeMs: years(5) },
   device: {
     keyUsage: ['digitalSignature'],

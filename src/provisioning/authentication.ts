@@ -1,5 +1,5 @@
 import { type Instant, type Refusal, type Result, Secret, ok, refuse } from '#base'
-import { parseCertificate, refuseWeakKey } from '#wire/x509'
+import { type Certificate, parseCertificate, refuseWeakKey } from '#wire/x509'
 import { Attempts } from './attempts.ts'
 import type { Registrant, RegistrantClaim, TpmClaim } from './device.ts'
 import type { Enrollment, EnrollmentKeys } from './enrollment.ts'
@@ -14,7 +14,12 @@ import { type ChallengedTpm, TpmChallenges } from './tpm-proof.ts'
 
 /** By what a device has proven itself, and what its hub will know it by. */
 export type Credential =
-  | { readonly type: 'x509'; readonly chain: readonly Buffer[]; readonly groupAnchorSha256: string | undefined }
+  | {
+      readonly type: 'x509'
+      readonly chain: readonly Buffer[]
+      readonly groupAnchorSha256: string | undefined
+      readonly lot: string | undefined
+    }
   | { readonly type: 'symmetricKey'; readonly keys: EnrollmentKeys }
   | { readonly type: 'tpm'; readonly tpm: ChallengedTpm }
 
@@ -42,6 +47,8 @@ export type ProofPorts = Pick<ProvisioningPorts, 'clock' | 'openTrust' | 'author
   readonly enrollments: Pick<Enrollments, 'individual' | 'groups'>
   /** The storage root key of a registration record. */
   readonly recordedRootKey: (key: IdKey) => Promise<Buffer | undefined>
+  /** The lot of a factory that a verified leaf is of, if it is of one; a refusal if that lot may not have made it. */
+  readonly admit: (leaf: Certificate, enrollment: Enrollment) => Promise<Result<string | undefined>>
 }
 
 const unauthorized = { code: 'provisioning/unauthorized', message: 'Not authorized.' } as const
@@ -79,7 +86,7 @@ export function openProofs(config: ProvisioningConfig, ports: ProofPorts): Regis
     if (!key.ok) return key
     const found = await enrollments.individual(key.value)
     if (claim.token !== undefined) return await proveByToken(claim, claim.token, key.value, found)
-    if (claim.certificates.length > 0) return proveByCertificate(claim, key.value, found)
+    if (claim.certificates.length > 0) return await proveByCertificate(claim, key.value, found)
     return no('neither a token nor a certificate')
   }
 
@@ -122,7 +129,7 @@ export function openProofs(config: ProvisioningConfig, ports: ProofPorts): Regis
       : proven(match.enrollment, { type: 'symmetricKey', keys: match.keys })
   }
 
-  function proveByCertificate(claim: RegistrantClaim, key: IdKey, found: OpenEnrollment | undefined): Result<Proof> {
+  async function proveByCertificate(claim: RegistrantClaim, key: IdKey, found: OpenEnrollment | undefined): Promise<Result<Proof>> {
     const now = clock.now()
     const [der] = claim.certificates
     const leaf = der === undefined ? no('no certificate') : parseCertificate(der)
@@ -139,7 +146,9 @@ export function openProofs(config: ProvisioningConfig, ports: ProofPorts): Regis
     const { enrollment, anchor, notAfter } = matched.value
     if (enrollment.status !== 'enabled') return no('the enrollment is disabled')
     const expiresAt = notAfter === undefined || leaf.value.notAfter < notAfter ? leaf.value.notAfter : notAfter
-    const credential = { type: 'x509', chain, groupAnchorSha256: anchor } as const
+    const lot = await ports.admit(leaf.value, enrollment)
+    if (!lot.ok) return lot
+    const credential = { type: 'x509', chain, groupAnchorSha256: anchor, lot: lot.value } as const
     return ok({ registrationId: commonName, key, enrollment, credential, expiresAt })
   }
 

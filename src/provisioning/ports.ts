@@ -1,6 +1,7 @@
 import type { Clock, DeviceId, Grant, Instant, Random, Result, Secret } from '#base'
 import type { FactOf } from '#journal'
 import type { Statement, Store } from '#store'
+import type { Certificate } from '#wire/x509'
 import type { CertificatePolicy, JsonObject } from './enrollment.ts'
 
 /** What an audited commit says about itself. */
@@ -65,6 +66,28 @@ export type LinkedHub = {
 /** Asks a webhook: POST of JSON. Undefined when no answer came in time; the address was checked before anything was sent. */
 export type PostWebhook = (url: URL, body: string) => Promise<{ readonly status: number; readonly body: Buffer } | undefined>
 
+/** What lots of factories ask of the PKI. Certificates that are handed over were verified. */
+export type LotPorts = {
+  /** Makes the issuer of a lot for the key of a signing request (DER), under a root. */
+  issue(
+    grant: Grant<'certificate.issue'>,
+    wish: { readonly lot: string; readonly csr: Buffer; readonly notAfter: Instant },
+  ): Promise<Result<{ readonly certificate: Certificate; readonly root: Certificate }>>
+  /** Records certificates that were made under such an issuer. */
+  adopt(
+    grant: Grant<'certificate.issue'>,
+    issuer: Certificate,
+    made: readonly { readonly device: DeviceId; readonly certificate: Certificate }[],
+  ): Promise<Result<void>>
+  /** Revokes the issuer and the certificates with these fingerprints, and those that were issued to these devices since. */
+  revoke(
+    grant: Grant<'certificate.issue'>,
+    issuer: Certificate | undefined,
+    fingerprints: readonly string[],
+    devices: readonly string[],
+  ): Promise<Result<void>>
+}
+
 /** What this room asks of the rest of the house. */
 export type ProvisioningPorts = {
   readonly store: Pick<Store, 'query' | 'commit'>
@@ -74,7 +97,20 @@ export type ProvisioningPorts = {
   readonly seal: (purpose: string, plaintext: Uint8Array) => Buffer
   readonly unseal: (purpose: string, sealed: Buffer) => Result<Secret>
   readonly tell: (
-    fact: FactOf<'device-registered' | 'registration-failed' | 'registration-refused' | 'enrollment-changed' | 'registration-deleted'>,
+    fact: FactOf<
+      | 'device-registered'
+      | 'registration-failed'
+      | 'registration-refused'
+      | 'enrollment-changed'
+      | 'registration-deleted'
+      | 'device-attested'
+      | 'attestation-refused'
+      | 'tpm-clone-suspected'
+      | 'attestation-changed'
+      | 'lot-changed'
+      | 'lot-reported'
+      | 'lot-device-refused'
+    >,
   ) => void
   /** The hub's own right to write what a registering device makes of its record. */
   readonly system: Grant<'registration.write'>
@@ -86,10 +122,14 @@ export type ProvisioningPorts = {
   readonly hubs: () => readonly LinkedHub[]
   /** Issues a certificate for the key of a signing request (DER). Leaf first, then its issuers, DER. */
   readonly issue?: ((device: DeviceId, csr: Buffer, policy: CertificatePolicy) => Promise<Result<readonly Buffer[]>>) | undefined
+  /** Whether the device is there, enabled, and known by certificates of this hub; else attestation gets it none. Absent: nobody asks. */
+  readonly mayBeCertified?: ((device: DeviceId) => boolean) | undefined
   /** Seals a key so that only this TPM opens it. `endorsementKey` and `storageRootKey` are TPM2B_PUBLIC. */
   readonly tpm?: { challenge(endorsementKey: Buffer, storageRootKey: Buffer, key: Secret): Result<Buffer> } | undefined
   /** The key from which the keys of TPMs are made; 32 bytes. */
   readonly tpmSecret?: Secret | undefined
+  /** Issuers of lots (factory/). */
+  readonly lots?: LotPorts | undefined
   readonly webhook?: PostWebhook | undefined
   /** What the hub would refuse of an initial twin. */
   readonly checkTwin?: ((tags: JsonObject, desired: JsonObject) => Result<void>) | undefined

@@ -1,7 +1,12 @@
 import type { Migration } from '#store'
+import { type Attesting, openAttesting } from './attestation/attest.ts'
+import { type Expected, openExpected } from './attestation/expected.ts'
+import { attestationMigrations } from './attestation/policy.ts'
 import { openProofs } from './authentication.ts'
 import type { DeviceProvisioning } from './device.ts'
 import { enrollmentMigrations, textOf } from './enrollment-rows.ts'
+import { type Factory, openFactory } from './factory/factory.ts'
+import { lotMigrations } from './factory/lot.ts'
 import { type Enrollments, openEnrollments } from './enrollments.ts'
 import type { ProvisioningConfig, ProvisioningPorts } from './ports.ts'
 import { type Records, openRecords } from './records.ts'
@@ -9,7 +14,12 @@ import { openRegistrar } from './registrar.ts'
 import { registrationMigrations } from './registration.ts'
 
 /** The tables of this room. */
-export const provisioningMigrations: readonly Migration[] = [...enrollmentMigrations, ...registrationMigrations]
+export const provisioningMigrations: readonly Migration[] = [
+  ...enrollmentMigrations,
+  ...registrationMigrations,
+  ...lotMigrations,
+  ...attestationMigrations,
+]
 
 /** Devices that register: who may, where they go, and what became of them. Closing it waits for what is under way. */
 export type Provisioning = AsyncDisposable & {
@@ -17,6 +27,9 @@ export type Provisioning = AsyncDisposable & {
   readonly device: DeviceProvisioning
   readonly enrollments: Enrollments
   readonly records: Records
+  /** What is expected of the TPMs of devices, and the door by which they prove it. */
+  readonly attestation: { readonly expected: Expected; readonly device: Attesting }
+  readonly factory: Factory
 }
 
 /** Opens the room on its rows (its tables come from {@link provisioningMigrations}), and makes an id scope on a first run. Throws the store's Faults. */
@@ -25,13 +38,23 @@ export async function openProvisioning(config: ProvisioningConfig, ports: Provis
   const idScope = config.idScope ?? (await keptIdScope(ports))
   const enrollments = await openEnrollments(config, ports)
   const records = openRecords(ports)
+  const factory = await openFactory({ ...ports, enrollments, idScope })
   const recordedRootKey: Parameters<typeof openProofs>[1]['recordedRootKey'] = async (key) => (await records.current(key))?.storageRootKey
-  const proofs = openProofs(config, { ...ports, idScope, enrollments, recordedRootKey })
-  const registrar = openRegistrar(config, { ...ports, enrollments, records, proofs })
-  return {
+  const proofs = openProofs(config, {
+    ...ports,
     idScope,
     enrollments,
+    recordedRootKey,
+    admit: (leaf, enrollment) => factory.admit(leaf, enrollment),
+  })
+  const registrar = openRegistrar(config, { ...ports, enrollments, records, proofs })
+  const expected = openExpected(ports)
+  return {
+    idScope,
+    attestation: { expected, device: openAttesting(ports, expected) },
+    enrollments,
     records,
+    factory,
     device: {
       idScope,
       authenticate: proofs.authenticate,

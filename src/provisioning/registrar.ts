@@ -324,6 +324,7 @@ function shownProof({ credential, enrollment }: Proof): NonNullable<Registration
   if (leaf === undefined) return { x509: group }
   const signing = signingCertificateOf(enrollment, credential.groupAnchorSha256)
   return {
+    ...(credential.lot === undefined ? {} : { lot: credential.lot }),
     x509: {
       certificateInfo: certificateInfo(leaf),
       ...group,

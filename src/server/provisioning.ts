@@ -1,6 +1,7 @@
 import { systemGrant } from '#access'
 import type { Audit } from '#audit'
 import { type Clock, type Random, type Result, ok, refuse } from '#base'
+import type { Bus } from '#bus'
 import type { Hub } from '#hub'
 import { type Journal, encodeFact } from '#journal'
 import { type Pki, openForeignTrust } from '#pki'
@@ -9,6 +10,7 @@ import type { Store } from '#store'
 import type { Vault } from '#vault'
 import { decodePem } from '#wire/x509'
 import type { ServerConfig } from './config.io.ts'
+import { lotPorts } from './factory.ts'
 import type { Log } from './log.io.ts'
 import { ownHub } from './own-hub.ts'
 
@@ -18,6 +20,7 @@ type ProvisioningRooms = {
   readonly journal: Journal
   readonly vault: Vault
   readonly pki: Pki
+  readonly bus: Bus
   readonly hub: Hub
   readonly clock: Clock
   readonly random: Random
@@ -27,7 +30,7 @@ type ProvisioningRooms = {
 /** Joins provisioning to the rooms. `tpm` seals the keys of TPMs; without it none of them registers. */
 export function openProvisioningRoom(
   config: Pick<ServerConfig, 'names' | 'authentication'>,
-  { store, audit, journal, vault, pki, hub, clock, random, log }: ProvisioningRooms,
+  { store, audit, journal, vault, pki, bus, hub, clock, random, log }: ProvisioningRooms,
   tpm: ProvisioningPorts['tpm'],
   signal: AbortSignal,
 ): Promise<Provisioning> {
@@ -56,7 +59,12 @@ export function openProvisioningRoom(
         const issued = await pki.issueDevice(issuing, { deviceId, csr, ...(lifetimeMs === undefined ? {} : { lifetimeMs }) })
         return issued.ok ? decodePem('CERTIFICATE', issued.value.certificatePem) : issued
       },
+      mayBeCertified(device) {
+        const found = hub.devices.find(device)
+        return found?.status === 'enabled' && found.authentication.type === 'certificateAuthority'
+      },
       tpm,
+      lots: lotPorts(pki, bus),
       tpmSecret: vault.dataKey('provisioning/tpm'),
       trouble: (what, error) => log.error(what, { error }),
     },
