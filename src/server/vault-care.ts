@@ -1,31 +1,11 @@
 import { join } from 'node:path'
 import type { Audit } from '#audit'
-import { type Grant, type Result, ok } from '#base'
+import { ok } from '#base'
 import { rewrapSegments } from '#journal'
 import type { Store } from '#store'
-import type { GuardChoice, Vault, VaultDescription } from '#vault'
+import type { Vault, VaultCare, VaultState } from '#vault'
 import type { Log } from './log.io.ts'
-import { type RotationProgress, endRotationAtStart, resealAll } from './vault-rotation.ts'
-
-/** How the root key stands. */
-export type VaultState = VaultDescription & {
-  readonly rotation:
-    | { readonly kind: 'none' }
-    | { readonly kind: 'running'; readonly resealed: number }
-    /** Everything is sealed anew; the old key leaves the key file at the next start. With `left`, it stays as long as that is. */
-    | ({ readonly kind: 'resealed' } & RotationProgress)
-}
-
-/** What operators do with the root key. */
-export interface VaultCare {
-  show(grant: Grant<'secret.administer'>): Promise<VaultState>
-  /** Puts the root key under another guard. Refuses what the vault refuses. */
-  protect(grant: Grant<'secret.administer'>, choice: GuardChoice): Promise<Result<VaultState>>
-  /** Begins a change of the root key, or goes on with one. Answers at once; {@link VaultCare.show} tells how far it is. */
-  rotate(grant: Grant<'secret.administer'>): Promise<Result<VaultState>>
-  /** Resolves when nothing is being sealed anew. */
-  settled(): Promise<void>
-}
+import { endRotationAtStart, resealAll } from './vault-rotation.ts'
 
 type Behind = {
   readonly store: Store

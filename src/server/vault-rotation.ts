@@ -1,5 +1,5 @@
 import type { Row, Store, Value } from '#store'
-import { type Vault, rewrapValue } from '#vault'
+import { type RotationProgress, type Vault, rewrapValue } from '#vault'
 import { type SealedColumn, sealedColumns } from './sealed-columns.ts'
 
 /*
@@ -14,14 +14,6 @@ export type RotationPorts = {
   readonly store: Pick<Store, 'query' | 'commit'>
   readonly vault: Pick<Vault, 'reseal' | 'rewrapKey' | 'oldKeyIds' | 'endRotation'>
   readonly rewrapJournal: () => Promise<{ readonly done: number; readonly unread: number }>
-}
-
-/** How far sealing anew is. */
-export type RotationProgress = {
-  /** Values and segment keys that were sealed anew. */
-  readonly resealed: number
-  /** Where values still are that the old root key sealed, with how many: `table.column`. */
-  readonly left: readonly { readonly place: string; readonly count: number }[]
 }
 
 const pageRows = 200
