@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemGrant } from '#access'
 import { auditMigrations, openAudit } from '#audit'
-import { Fault, instant, ok } from '#base'
+import { Fault, instant, ok, refuse } from '#base'
 import {
   type AnyKind,
   type Delivered,
@@ -105,6 +105,7 @@ export async function egressScene(kinds: readonly AnyKind[], more: Partial<Egres
       twinEvent: twinEventBody,
       twin: async (identity: string) => twins.get(identity),
       secret: () => undefined,
+      vaultSecret: async () => refuse('vault/secret-not-found', 'There is no such secret.'),
       mayReach: () => false,
       directory,
       trouble: (what: string, error: unknown) => void troubles.push(what, error),

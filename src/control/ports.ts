@@ -6,7 +6,9 @@ import type { Egress } from '#egress'
 import type { Report } from '#guard'
 import type { Hub, Registry } from '#hub'
 import type { Fact, Journal, JsonFact, Offset } from '#journal'
-import type { EnrollmentCodes, Pki } from '#pki'
+import type { Campaigns, EnrollmentCodes, Pki } from '#pki'
+import type { Expected } from '#provisioning'
+import type { Factory } from '#provisioning'
 import type { Secrets } from '#vault'
 
 /** What the operator door is and serves. */
@@ -89,6 +91,12 @@ export type ControlPorts = {
   readonly hub: Omit<Hub, typeof Symbol.asyncDispose>
   readonly pki: Pick<Pki, 'rootPem' | 'rootFingerprintSha256' | 'issueDevices' | 'revoke' | 'certificatesOf' | 'serverCertificate'>
   readonly enrollmentCodes: Pick<EnrollmentCodes, 'list' | 'add' | 'remove'>
+  /** Moving the fleet to a new root. */
+  readonly campaigns: Pick<Campaigns, 'plan' | 'status' | 'start' | 'hold' | 'resume' | 'rollback' | 'cutOver' | 'retire'>
+  /** What is expected of the TPMs of devices, and what they have proven. */
+  readonly attestation: Omit<Expected, 'policy'>
+  /** Lots that a factory makes. */
+  readonly factory: Omit<Factory, 'admit'>
   readonly bus: Pick<Bus, 'closeSessions'>
   readonly journal: Pick<Journal, 'read' | 'start' | 'end' | 'durableEnd' | 'pendingBytes' | 'state' | 'onDurable'>
   readonly door: DeviceDoor
@@ -106,7 +114,7 @@ export type ControlPorts = {
     typeof Symbol.asyncDispose | 'readForEndpoint' | 'onChanged' | 'upkeep' | 'backup' | 'restore' | 'deletedOne'
   >
   /** Routes, endpoints and what could not be delivered. */
-  readonly egress: Omit<Egress, typeof Symbol.asyncDispose | 'builtIn'>
+  readonly egress: Omit<Egress, typeof Symbol.asyncDispose | 'builtIn' | 'secretChanged'>
   /** Looks through `days` of the journal for rights that nobody used. `progress` is told the share that was read, from 0 to 1. */
   shrink(grant: Grant<'policy.read'>, days: number, progress: (share: number) => void, signal: AbortSignal): Promise<ShrinkReport>
   readonly checks: {

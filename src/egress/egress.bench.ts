@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemGrant } from '#access'
 import { auditMigrations, openAudit } from '#audit'
-import { Secret, ok, systemClock, systemRandom } from '#base'
+import { Secret, ok, refuse, systemClock, systemRandom } from '#base'
 import { type AnyKind, anyKind, egressMigrations, eventSources, openEgress } from '#egress'
 import { telemetryForm, twinEventBody } from '#hub'
 import { openStore } from '#store'
@@ -47,6 +47,7 @@ for (const endpoints of [1, 5]) {
       twinEvent: twinEventBody,
       twin: async () => undefined,
       secret: () => undefined,
+      vaultSecret: async () => refuse('egress/secret-missing', 'There is no vault here.'),
       mayReach: () => false,
       directory,
       trouble: (what, error) => console.error(what, error),

@@ -51,6 +51,8 @@ export interface Egress extends AsyncDisposable {
   ): Promise<{ readonly routes: readonly string[]; readonly endpoints: readonly string[] }>
   /** What readers of the built-in endpoint see of a fact, by the routes of its time; undefined: nothing. */
   builtIn(offset: Offset, fact: Fact): RoutedEvent | undefined | Promise<RoutedEvent | undefined>
+  /** A secret of the vault has a new version, or is gone: endpoints that refer to it are opened anew with the next delivery. */
+  secretChanged(name: string): void
   /** Every endpoint and how it does, for metrics. */
   states(): readonly { readonly name: string; readonly kind: string; readonly state: EndpointState }[]
 }
@@ -121,6 +123,7 @@ export async function openEgress(
 
   return {
     routes: () => sets.current,
+    secretChanged: (name) => endpoints.secretChanged(name),
     admin,
     async endpoints() {
       const letters = await countLetters(store)

@@ -8,6 +8,7 @@ import { type Endpoint, builtInEndpoint, isSource, parseName } from './definitio
 import type { EventSource } from './event.ts'
 import type { Feed } from './feed.ts'
 import type { AnyKind } from './kinds.ts'
+import { KeptSecrets } from './kept-secrets.ts'
 import { egressLimits } from './limits.ts'
 import type { EgressFact, EgressPorts } from './ports.ts'
 import { Worker } from './worker.ts'
@@ -23,6 +24,7 @@ export class EndpointAdmin implements AsyncDisposable {
   readonly #ports: EndpointAdminPorts
   readonly #kinds: ReadonlyMap<string, AnyKind>
   readonly #endpoints = new Map<string, { readonly endpoint: Endpoint; worker: Worker }>()
+  readonly #secrets = new Map<string, KeptSecrets>()
 
   constructor(ports: EndpointAdminPorts, kinds: readonly AnyKind[]) {
     this.#ports = ports
@@ -97,10 +99,16 @@ export class EndpointAdmin implements AsyncDisposable {
       throw error
     }
     this.#endpoints.delete(name)
+    this.#secrets.delete(name)
     const { kind } = held.endpoint
     const actor = `${grant.actor.kind}:${grant.actor.id}`
     tell({ kind: 'endpoint-changed', time: clock.now(), actor, action: 'delete', endpoint: name, type: kind })
     return ok(undefined)
+  }
+
+  /** A secret of the vault has changed. */
+  secretChanged(secret: string): void {
+    for (const [name, { worker }] of this.#endpoints) if (this.#secrets.get(name)?.wants(secret) === true) worker.reopen()
   }
 
   /** There is more in the journal. */
@@ -132,8 +140,13 @@ export class EndpointAdmin implements AsyncDisposable {
   }
 
   #start(endpoint: Endpoint, cursor: Cursor): Worker {
-    const { feed, journal, store, clock, random, hubName, secret, mayReach, directory, tell, trouble } = this.#ports
+    const { feed, journal, store, clock, random, hubName, secret, vaultSecret, mayReach, directory, tell, trouble } = this.#ports
     const { name, kind } = endpoint
+    const secrets = new KeptSecrets(endpoint.settings, {
+      own: (wanted) => secret(name, wanted),
+      fromVault: (wanted, version) => vaultSecret(name, wanted, version),
+    })
+    this.#secrets.set(name, secrets)
     return new Worker(endpoint, this.#kinds.get(kind), cursor, {
       feed,
       journal,
@@ -143,7 +156,8 @@ export class EndpointAdmin implements AsyncDisposable {
       hubName,
       tell,
       trouble,
-      endpointPorts: { clock, random, secret: (wanted) => secret(name, wanted), mayReach, directory: join(directory, name) },
+      loadSecrets: () => secrets.load(),
+      endpointPorts: { clock, random, secret: (wanted) => secrets.get(wanted), mayReach, directory: join(directory, name) },
     })
   }
 

@@ -36,6 +36,8 @@ export type EgressPorts = FactForms & {
   readonly twin: (identity: string) => Promise<TwinView | undefined>
   /** A secret of one endpoint, which no other can name; undefined: it is not there. */
   readonly secret: (endpoint: string, name: string) => Secret | undefined
+  /** A secret of the vault for an endpoint; refused where no rule of the vault lets it. Undefined version: the newest. */
+  readonly vaultSecret: (endpoint: string, name: string, version: string | undefined) => Promise<Result<Secret>>
   /** Whether the operator allows endpoints at this host although its address is private or of this machine. */
   readonly mayReach: (host: string) => boolean
   /** The directory below which each endpoint that writes files has one of its own. */

@@ -31,6 +31,8 @@ export type WorkerPorts = {
   readonly random: Random
   readonly hubName: string
   readonly endpointPorts: EndpointPorts
+  /** Called before the endpoint is opened; throws where a secret cannot be had. */
+  readonly loadSecrets: () => Promise<void>
   readonly tell: (fact: EgressFact) => void
   readonly trouble: (what: string, error: unknown) => void
 }
@@ -74,6 +76,7 @@ export class Worker implements AsyncDisposable {
   #batch: readonly RoutedEvent[] = []
   #oldest: Instant | undefined
   #isReplayWanted = true
+  #isStale = false
   readonly #running: Promise<void>
 
   constructor(endpoint: Endpoint, kind: AnyKind | undefined, cursor: Cursor, ports: WorkerPorts) {
@@ -104,6 +107,11 @@ export class Worker implements AsyncDisposable {
       inFlight: this.#batch.length,
       counts: this.#counts,
     }
+  }
+
+  /** One of its secrets has changed: the next delivery opens the endpoint anew. */
+  reopen(): void {
+    this.#isStale = true
   }
 
   /** There is more in the journal. */
@@ -254,7 +262,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async #attempt(events: readonly RoutedEvent[]): Promise<Delivered> {
-    const { clock, endpointPorts } = this.#ports
+    const { clock } = this.#ports
     const attempt = new AbortController()
     const stop = () => attempt.abort()
     const cancel = clock.after(attemptMs, stop)
@@ -262,8 +270,7 @@ export class Worker implements AsyncDisposable {
     try {
       this.#openable ??= this.#parse()
       if (this.#openable === undefined) return { kind: 'retry', reason: 'its settings cannot be read by this release' }
-      this.#sink ??= await this.#openable.open(this.#endpoint.name, endpointPorts)
-      return await this.#sink.deliver(events, attempt.signal)
+      return await (await this.#opened(this.#openable)).deliver(events, attempt.signal)
     } catch (error) {
       await this.#close()
       return { kind: 'retry', reason: attempt.signal.aborted ? 'it did not answer in time' : messageOf(error) }
@@ -271,6 +278,15 @@ export class Worker implements AsyncDisposable {
       cancel()
       this.#ending.signal.removeEventListener('abort', stop)
     }
+  }
+
+  async #opened(openable: Openable): Promise<EndpointSink> {
+    const { endpointPorts, loadSecrets } = this.#ports
+    if (this.#isStale) await this.#close()
+    if (this.#sink !== undefined) return this.#sink
+    this.#isStale = false
+    await loadSecrets()
+    return (this.#sink = await openable.open(this.#endpoint.name, endpointPorts))
   }
 
   #parse(): Openable | undefined {

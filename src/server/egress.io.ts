@@ -1,11 +1,12 @@
 import { constants, closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Audit } from '#audit'
-import { type Clock, type Random, Secret } from '#base'
+import { type Clock, type Random, Secret, ok } from '#base'
 import { type Egress, type TwinView, endpointKinds, openEgress } from '#egress'
 import { type Hub, sectionJson, telemetryForm, twinEventBody } from '#hub'
 import type { Journal } from '#journal'
 import type { Store } from '#store'
+import type { Secrets } from '#vault'
 import type { ServerConfig } from './config.io.ts'
 import type { Log } from './log.io.ts'
 import { isOwnFact } from './system-devices.ts'
@@ -18,19 +19,20 @@ type RoutingRooms = {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly secrets: Pick<Secrets, 'readForEndpoint' | 'onChanged'>
 }
 
 const maxSecretBytes = 64 * 1024
 const secretName = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/
 
 /** Opens routes and endpoints, and begins to deliver. */
-export function openRouting(
+export async function openRouting(
   config: Pick<ServerConfig, 'dataDirectory' | 'names' | 'routeHosts'>,
-  { store, journal, audit, hub, clock, random, log }: RoutingRooms,
+  { store, journal, audit, hub, clock, random, log, secrets }: RoutingRooms,
   signal: AbortSignal,
 ): Promise<Egress> {
   const trouble = (what: string, error: unknown) => log.error(what, { error })
-  return openEgress(
+  const egress = await openEgress(
     {
       store,
       journal,
@@ -42,6 +44,10 @@ export function openRouting(
       twinEvent: twinEventBody,
       twin: (identity) => twinOf(hub, identity),
       secret: (endpoint, name) => readSecret(config.dataDirectory, endpoint, name, trouble),
+      vaultSecret: async (endpoint, name, version) => {
+        const read = await secrets.readForEndpoint(endpoint, name, version)
+        return read.ok ? ok(read.value.value) : read
+      },
       mayReach: (host) => config.routeHosts.has(host.toLowerCase()),
       directory: join(config.dataDirectory, 'routes'),
       trouble,
@@ -50,6 +56,9 @@ export function openRouting(
     endpointKinds,
     signal,
   )
+  // For the life of the process, as both are.
+  secrets.onChanged((name) => egress.secretChanged(name))
+  return egress
 }
 
 async function twinOf(hub: Hub, identity: string): Promise<TwinView | undefined> {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { type Result, ok, refuse } from '#base'
 import { isName } from '../definition.ts'
+import { isSecretReference } from '../kept-secrets.ts'
 
 /** Bounds of one text of an endpoint's settings. `pattern` is matched against the whole. */
 export type TextBounds = { readonly most: number; readonly pattern?: RegExp; readonly such?: string }
@@ -91,11 +92,11 @@ export class SettingsReader {
     return found ?? otherwise
   }
 
-  /** The name of a secret of this endpoint, never the secret. */
+  /** The name of a secret of this endpoint, or a reference to one of the vault; never the secret. */
   optionalSecret(name: string): string | undefined {
     const value = this.#take(name)
     if (value === undefined) return undefined
-    return typeof value === 'string' && isName(value) ? value : this.#wrong(name, 'does not name a secret')
+    return typeof value === 'string' && (isName(value) || isSecretReference(value)) ? value : this.#wrong(name, 'does not name a secret')
   }
 
   /** The name of a secret that must be given. */

@@ -5,6 +5,7 @@ import rhea, { type Connection, type EventContext, type Message, type Receiver, 
 import type { AuthenticateDevice, Principal, ServiceCaller, Services } from '#access'
 import {
   type Action,
+  type Clock,
   type DeviceId,
   type Refusal,
   type Result,
@@ -16,6 +17,7 @@ import {
   parseModuleId,
   refuse,
 } from '#base'
+import type { DeviceProvisioning } from '#provisioning'
 import type { CloudMessage, FeedbackRecord, FileNotification, LockedContent } from '#hub'
 import { resourceSegments } from '#wire/azure'
 import { callerWith } from '../../../test/azure-service-scene.ts'
@@ -148,7 +150,14 @@ export class FakeQueue<T> {
 const allRights: readonly Action[] = ['c2d.send', 'c2d.feedback', 'file.notifications', 'telemetry.read']
 
 /** AMQP in memory: real clients of the library that Azure's SDKs use, on a hub whose disk waits for the test. */
-export function amqp(more: { readonly rights?: readonly Action[]; readonly ticket?: Ticket; readonly publishesPerSecond?: number } = {}) {
+export function amqp(
+  more: {
+    readonly rights?: readonly Action[]
+    readonly ticket?: Ticket
+    readonly publishesPerSecond?: number
+    readonly provisioning?: (clock: Clock) => DeviceProvisioning
+  } = {},
+) {
   const world = gateway()
   const callers = new Map<string, ServiceCaller>()
   let revoked: (isGood: (caller: ServiceCaller) => boolean) => void = () => {}
@@ -220,6 +229,7 @@ export function amqp(more: { readonly rights?: readonly Action[]; readonly ticke
     hub,
     services,
     authenticateDevice,
+    provisioning: more.provisioning?.(world.clock),
     trouble: (what, error) => void troubles.push([what, error]),
   })
   world.journal.onDurable((end) => desk.acknowledgements.durable(end))

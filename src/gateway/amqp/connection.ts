@@ -1,8 +1,9 @@
 import { type Caller, type ServiceCaller, authorize } from '#access'
 import { type Action, type DeviceId, type Refusal, type Result, identityParts, refuse } from '#base'
-import type { AmqpError, Open, SaslInit } from '#wire/amqp'
+import type { AmqpError, Open, SaslInit, SaslResponse } from '#wire/amqp'
 import { textOf } from '#wire/amqp'
 import type { Ticket } from '../admission.ts'
+import { AmqpRegistration } from '../provisioning/amqp-registration.ts'
 import { tellRefused } from '../records.ts'
 import type { Transport } from '../transport.ts'
 import { type Address, parseAddress } from './addresses.ts'
@@ -13,7 +14,7 @@ import { serveMessages, serveTelemetry, topicFor } from './device-links.ts'
 import { DeviceMember } from './device-member.ts'
 import type { AmqpShared } from './door.ts'
 import { amqpLimits } from './limits.ts'
-import { Peer } from './peer.ts'
+import { Peer, type SaslStep } from './peer.ts'
 import { readPlain } from './plain.ts'
 import { ReceiverLink } from './receiver-link.ts'
 import { SenderLink } from './sender-link.ts'
@@ -34,6 +35,7 @@ export class AmqpConnection {
   readonly #peer: Peer
   readonly #credentials: Credentials
   readonly #cbs: Cbs
+  readonly #registration: AmqpRegistration | undefined
   readonly #members = new Map<DeviceId, DeviceMember>()
   readonly #services = new Map<Link, ServiceLink>()
   #lastHeard: number
@@ -54,6 +56,16 @@ export class AmqpConnection {
       take: (token, name) => this.#take(token, name),
       trouble: (error) => desk.ports.trouble?.('put-token', error),
     })
+    const { provisioning } = desk.ports
+    if (provisioning !== undefined)
+      this.#registration = new AmqpRegistration({
+        desk,
+        provisioning,
+        transport,
+        proven: () => this.#admit(),
+        denied: (refusal, registrationId) => this.#denied(refusal, registrationId),
+        close: (error) => this.#peer.close(error),
+      })
     this.#peer = new Peer(shared.containerId, this.#handler(), {
       write: (bytes) => {
         desk.counters.bytesOut += bytes.length
@@ -112,7 +124,8 @@ export class AmqpConnection {
   sweep(now: number): void {
     this.#credentials.tick(this.#shared.desk.ports.clock.now())
     this.#endServices()
-    if (this.#members.size > 0 || this.#credentials.isKnown) this.#knownAt = now
+    this.#registration?.sweep(now)
+    if (this.#members.size > 0 || this.#credentials.isKnown || this.#registration?.isKnown === true) this.#knownAt = now
     if (now - this.#knownAt > amqpLimits.strangerMs)
       return this.#peer.close({ condition: 'amqp:unauthorized-access', description: 'Nobody has proven who they are.' })
     if (now - this.#lastHeard > amqpLimits.idleTimeoutMs * 1.25)
@@ -130,7 +143,7 @@ export class AmqpConnection {
 
   #handler() {
     return {
-      sasl: (init: SaslInit) => this.#sasl(init),
+      sasl: (said: SaslInit | SaslResponse) => this.#registration?.sasl(said) ?? this.#sasl(said),
       opened: (_open: Open) => this.#opened(),
       attached: (link: Link) => this.#attached(link),
       ended: (_error: AmqpError | undefined) => {
@@ -149,7 +162,10 @@ export class AmqpConnection {
     this.#peer.close({ condition: 'amqp:resource-limit-exceeded', description: late.message })
   }
 
-  async #sasl({ mechanism, initialResponse }: SaslInit): Promise<boolean> {
+  async #sasl(said: SaslInit | SaslResponse): Promise<SaslStep> {
+    // Nobody here challenges but for registrations.
+    if (said.type === 'sasl-response') return false
+    const { mechanism, initialResponse } = said
     // Nothing is proven by these; put-token or a certificate will.
     if (mechanism === 'ANONYMOUS' || mechanism === 'MSSBCBS' || mechanism === 'EXTERNAL') return true
     if (mechanism !== 'PLAIN') return false
@@ -163,7 +179,6 @@ export class AmqpConnection {
   }
 
   async #take(token: string, name: string | undefined): Promise<Result<Taken>> {
-    const { clock } = this.#shared.desk.ports
     const taken = await this.#credentials.take(token, name)
     if (taken.ok) {
       this.#admit()
@@ -173,10 +188,15 @@ export class AmqpConnection {
       }
       return taken
     }
-    this.#refused(taken.error, name ?? '')
-    const waitMs = this.#ticket.denied()
-    if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve))
+    await this.#denied(taken.error, name ?? '')
     return taken
+  }
+
+  /** Records a refusal. Resolves when it may be told: guessing takes time. */
+  async #denied(refusal: Refusal, name: string): Promise<void> {
+    this.#refused(refusal, name)
+    const waitMs = this.#ticket.denied()
+    if (waitMs > 0) await new Promise<void>((resolve) => this.#shared.desk.ports.clock.after(waitMs, resolve))
   }
 
   #admit(): void {
@@ -187,6 +207,7 @@ export class AmqpConnection {
   }
 
   #attached(link: Link): void {
+    if (this.#registration?.attached(link, this.#members.size + this.#services.size > 0 || this.#credentials.isKnown) === true) return
     const role = link instanceof ReceiverLink ? 'sender' : 'receiver'
     const address = parseAddress(link.address, role, this.#shared.events.entities)
     // Who is nobody learns nothing, not even which addresses there are.

@@ -6,6 +6,7 @@ import {
   type Open,
   type Performative,
   type SaslInit,
+  type SaslResponse,
   type Saying,
   decodePerformative,
   encodeFrame,
@@ -25,10 +26,13 @@ import { type Link, Session } from './session.ts'
  * application is who may do what.
  */
 
+/** What SASL has come to: true, the peer goes on; false, the connection ends; bytes, a challenge that it has to answer first. */
+export type SaslStep = boolean | Buffer
+
 /** What a peer's connection asks of the application. */
 export type PeerHandler = {
-  /** Judges what came by SASL. False: the connection ends. Nothing is read until there is an answer. */
-  sasl(init: SaslInit): boolean | Promise<boolean>
+  /** Judges what came by SASL, and the answers to its challenges. Nothing is read until there is a step. */
+  sasl(said: SaslInit | SaslResponse): SaslStep | Promise<SaslStep>
   opened(open: Open): void
   attached(link: Link): void
   /** The connection is over; every link has been told. `error` is ours, if it ended for one. */
@@ -44,13 +48,16 @@ export type PeerOutput = {
   readonly bufferedBytes: number
 }
 
-/** SASL mechanisms in the order of offering. MSSBCBS is what C# asks for: nothing, and then put-token (azure-wire 4.1). */
-export const mechanisms = ['MSSBCBS', 'PLAIN', 'ANONYMOUS', 'EXTERNAL'] as const
+/**
+ * SASL mechanisms in the order of offering. MSSBCBS is what C# asks for: nothing, and then put-token (azure-wire 4.1). TPM is for devices that
+ * register (azure-wire 6.8).
+ */
+export const mechanisms = ['MSSBCBS', 'PLAIN', 'ANONYMOUS', 'EXTERNAL', 'TPM'] as const
 
 const saslOk = 0
 const saslAuth = 1
 
-type Phase = 'start' | 'sasl' | 'judging' | 'after-sasl' | 'opening' | 'open' | 'closed'
+type Phase = 'start' | 'sasl' | 'judging' | 'challenged' | 'after-sasl' | 'opening' | 'open' | 'closed'
 
 /** See the theory of operation above. */
 export class Peer {
@@ -198,6 +205,7 @@ export class Peer {
     if (said.kind === 'malformed') return this.#broken(said)
     const { performative, payload } = said
     if (performative.type === 'sasl-init') return this.#phase === 'sasl' ? this.#sasl(performative) : this.#outOfOrder()
+    if (performative.type === 'sasl-response') return this.#phase === 'challenged' ? this.#sasl(performative) : this.#outOfOrder()
     if (performative.type === 'open') return this.#phase === 'opening' ? this.#opened(performative) : this.#outOfOrder()
     if (this.#phase !== 'open') return this.#outOfOrder()
     const wrong = this.#take(frame.channel, performative, payload)
@@ -205,20 +213,24 @@ export class Peer {
     if (wrong !== undefined) this.close(wrong)
   }
 
-  #sasl(init: SaslInit): void {
-    const answer = this.#handler.sasl(init)
-    const judged = (isGood: boolean) => {
-      this.#say(0, { type: 'sasl-outcome', code: isGood ? saslOk : saslAuth })
-      if (isGood) this.#phase = 'after-sasl'
+  #sasl(said: SaslInit | SaslResponse): void {
+    const answer = this.#handler.sasl(said)
+    const judged = (step: SaslStep) => {
+      if (typeof step !== 'boolean') {
+        this.#phase = 'challenged'
+        return this.#say(0, { type: 'sasl-challenge', challenge: step })
+      }
+      this.#say(0, { type: 'sasl-outcome', code: step ? saslOk : saslAuth })
+      if (step) this.#phase = 'after-sasl'
       else this.#end({ condition: 'amqp:unauthorized-access' })
     }
-    if (typeof answer === 'boolean') return judged(answer)
+    if (!(answer instanceof Promise)) return judged(answer)
     this.#phase = 'judging'
     answer
       .catch(() => false)
-      .then((isGood) => {
+      .then((step) => {
         if (this.#phase !== 'judging') return
-        judged(isGood)
+        judged(step)
         this.#work()
       })
       .catch(() => this.lost())
@@ -247,7 +259,7 @@ export class Peer {
 
   #take(
     channel: number,
-    performative: Exclude<Performative, { readonly type: 'open' | 'sasl-init' }>,
+    performative: Exclude<Performative, { readonly type: 'open' | 'sasl-init' | 'sasl-response' }>,
     payload: Buffer,
   ): AmqpError | undefined {
     if (performative.type === 'begin') {

@@ -54,6 +54,7 @@ const sayings: readonly Saying[] = [
   { type: 'disposition', role: 'receiver', first: 0, state: { kind: 'rejected', error: { condition: 'amqp:x', description: 'd' } } },
   { type: 'detach', handle: 0, closed: true, error: { condition: 'amqp:x' } },
   { type: 'close' },
+  { type: 'sasl-challenge', challenge: Buffer.from([0]) },
 ]
 
 const message = encodeMessage({

@@ -21,6 +21,7 @@ const descriptors: ReadonlyMap<bigint | string, Performative['type']> = new Map<
   [0x17n, 'end'],
   [0x18n, 'close'],
   [0x41n, 'sasl-init'],
+  [0x43n, 'sasl-response'],
   ['amqp:open:list', 'open'],
   ['amqp:begin:list', 'begin'],
   ['amqp:attach:list', 'attach'],
@@ -31,6 +32,7 @@ const descriptors: ReadonlyMap<bigint | string, Performative['type']> = new Map<
   ['amqp:end:list', 'end'],
   ['amqp:close:list', 'close'],
   ['amqp:sasl-init:list', 'sasl-init'],
+  ['amqp:sasl-response:list', 'sasl-response'],
 ])
 
 /** What a frame says, and what follows it: the bytes of a transfer. */
@@ -43,7 +45,7 @@ export function decodePerformative(frame: Extract<Frame, { kind: 'frame' }>): Sa
   if (cursor.failure !== undefined) return cursor.failure
   if (value.type !== 'described' || value.value.type !== 'list') return malformed('2.7', 'A frame holds something that is no performative.')
   const type = typeOf(value.descriptor)
-  if (type === undefined || (type === 'sasl-init') !== (frame.protocol === 'sasl'))
+  if (type === undefined || (type === 'sasl-init' || type === 'sasl-response') !== (frame.protocol === 'sasl'))
     return malformed('2.7', 'A frame holds a performative that has no place there.')
   const fields = new Fields(value.value.value, type)
   const performative = read(type, fields)
@@ -130,6 +132,8 @@ function read(type: Performative['type'], fields: Fields): Performative {
     case 'end':
     case 'close':
       return { type, error: errorOf(fields.at(0)) }
+    case 'sasl-response':
+      return { type, response: fields.mandatory(fields.binary(0), Buffer.alloc(0)) }
     case 'sasl-init':
     default:
       return {

@@ -55,6 +55,7 @@ export type Saying =
   | { readonly type: 'detach'; readonly handle: number; readonly closed: boolean; readonly error?: AmqpError | undefined }
   | { readonly type: 'end' | 'close'; readonly error?: AmqpError | undefined }
   | { readonly type: 'sasl-mechanisms'; readonly mechanisms: readonly string[] }
+  | { readonly type: 'sasl-challenge'; readonly challenge: Buffer }
   | { readonly type: 'sasl-outcome'; readonly code: number }
 
 /** A frame of AMQP or SASL: the performative, then a piece of a message. */
@@ -62,7 +63,7 @@ export function encodeFrame(channel: number, saying: Saying, payload?: Buffer): 
   const writer = new Writer()
   writer.u32(0)
   writer.u8(2)
-  writer.u8(saying.type === 'sasl-mechanisms' || saying.type === 'sasl-outcome' ? 1 : 0)
+  writer.u8(saying.type.startsWith('sasl-') ? 1 : 0)
   writer.u16(channel)
   writeValue(writer, valueOf(saying))
   if (payload !== undefined) writer.bytes(payload)
@@ -144,6 +145,8 @@ function valueOf(saying: Saying): Value {
       return described(saying.type === 'end' ? 0x17n : 0x18n, [orNothing(saying.error, errorValue)])
     case 'sasl-mechanisms':
       return described(0x40n, [symbols(saying.mechanisms)])
+    case 'sasl-challenge':
+      return described(0x42n, [{ type: 'binary', value: saying.challenge }])
     case 'sasl-outcome':
     default:
       return described(0x44n, [number('ubyte', saying.code)])

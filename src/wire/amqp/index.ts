@@ -4,5 +4,18 @@ export { type Frame, FrameReader, minMaxFrameBytes, protocolHeader } from './fra
 export type { Malformed } from './malformed.ts'
 export { type AmqpMessage, type MessageProperties, decodeMessage, emptyMessage, encodeMessage } from './message.ts'
 export type { AmqpError, Outcome } from './outcome.ts'
-export type { Attach, Begin, Detach, Disposition, End, Flow, Open, Performative, SaslInit, Terminus, Transfer } from './performative.ts'
+export type {
+  Attach,
+  Begin,
+  Detach,
+  Disposition,
+  End,
+  Flow,
+  Open,
+  Performative,
+  SaslInit,
+  SaslResponse,
+  Terminus,
+  Transfer,
+} from './performative.ts'
 export { type Value, entriesOf, long, map, nothing, number, string, symbol, textOf, wholeOf } from './value.ts'

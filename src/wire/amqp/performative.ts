@@ -95,5 +95,8 @@ export type SaslInit = {
   readonly hostname: string | undefined
 }
 
+/** What a client answers to a challenge of its mechanism (part 5, section 5.3.3.4). */
+export type SaslResponse = { readonly type: 'sasl-response'; readonly response: Buffer }
+
 /** Everything that a client may say. */
-export type Performative = Open | Begin | Attach | Flow | Transfer | Disposition | Detach | End | Close | SaslInit
+export type Performative = Open | Begin | Attach | Flow | Transfer | Disposition | Detach | End | Close | SaslInit | SaslResponse
