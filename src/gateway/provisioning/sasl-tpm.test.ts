@@ -80,8 +80,8 @@ test('a TPM shows its keys, opens the blob and signs: then its links are served'
   assert.deepEqual(
     provisioning.challenges.map(({ registrationId, endorsementKey, storageRootKey }) => [
       registrationId,
-      `${endorsementKey}`,
-      `${storageRootKey}`,
+      endorsementKey.toString(),
+      storageRootKey.toString(),
     ]),
     [['tpm-1', 'ek', 'srk']],
   )
