@@ -14,13 +14,14 @@ import {
   systemGrant,
 } from '#access'
 import { auditMigrations, openAudit } from '#audit'
-import { type DeviceId, Secret, instant, parseDeviceId, systemRandom } from '#base'
+import { type DeviceId, Secret, instant, parseDeviceId, refuse, systemRandom } from '#base'
 import { openBus } from '#bus'
 import { type Connection, type ControlPorts, controlServerLimits, openControl } from '#control'
 import { egressMigrations, endpointKinds, openEgress } from '#egress'
 import { factToJson, hubMigrations, openHub, telemetryForm, twinEventBody } from '#hub'
 import { type JsonFact, encodeFact } from '#journal'
-import { EnrollmentCodes, pkiMigrations } from '#pki'
+import { EnrollmentCodes, openCampaigns, pkiMigrations } from '#pki'
+import { openExpected, provisioningMigrations } from '#provisioning'
 import { openSecrets, secretMigrations } from '#vault'
 import { FakeClock } from './fake-clock.ts'
 import { openOn } from './journal-fixture.ts'
@@ -53,6 +54,8 @@ export type Knobs = {
   shrinking: Promise<void>
 }
 
+const noLots = refuse('provisioning/no-lots', 'This hub makes no issuers for factories.')
+
 /** A device id, or a failed test. */
 export function deviceId(text: string): DeviceId {
   const id = parseDeviceId(text)
@@ -74,6 +77,7 @@ export async function openControlScene(consoleDirectory?: string) {
       ...policyMigrations,
       ...serviceMigrations,
       ...egressMigrations,
+      ...provisioningMigrations,
       ...secretMigrations,
     ]),
   )
@@ -192,6 +196,13 @@ export async function openControlScene(consoleDirectory?: string) {
     operators,
     audit,
     pki,
+    factory: {
+      add: async () => noLots,
+      list: async () => [],
+      export: async () => noLots,
+      report: async () => noLots,
+      revoke: async () => noLots,
+    },
     enrollmentCodes: new EnrollmentCodes({
       clock,
       random,
@@ -199,6 +210,26 @@ export async function openControlScene(consoleDirectory?: string) {
       commit: audit.commit,
       system: systemGrant('certificate.issue', 'est'),
       tell,
+    }),
+    attestation: openExpected({
+      store,
+      clock,
+      random,
+      commit: audit.commit,
+      tell,
+      system: systemGrant('registration.write', 'provisioning'),
+      openTrust: () => ({ ok: false, error: { code: 'pki/none', message: 'No authorities here.' } }),
+    }),
+    campaigns: await openCampaigns({
+      store,
+      commit: audit.commit,
+      clock,
+      random,
+      pki,
+      fleet: () => [...hub.devices.all()].map(({ id }) => ({ id, isIssued: true, group: 'all' })),
+      distribute: async () => undefined,
+      tell,
+      trouble,
     }),
     bus,
     journal,
@@ -216,6 +247,14 @@ export async function openControlScene(consoleDirectory?: string) {
     policies,
     services,
     vault,
+    rootKey: {
+      show: async () => rootKeyState,
+      protect: async () => ({ ok: true, value: rootKeyState }),
+      rotate: async () => ({ ok: true, value: rootKeyState }),
+    },
+    async *backup() {
+      yield Buffer.from('a backup')
+    },
     egress,
     async shrink(_grant, days, progress, stop) {
       const shrinking = openShrinking(policies.current, [])

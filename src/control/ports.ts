@@ -9,7 +9,7 @@ import type { Fact, Journal, JsonFact, Offset } from '#journal'
 import type { Campaigns, EnrollmentCodes, Pki } from '#pki'
 import type { Expected } from '#provisioning'
 import type { Factory } from '#provisioning'
-import type { Secrets } from '#vault'
+import type { Recipient, Secrets, VaultCare } from '#vault'
 
 /** What the operator door is and serves. */
 export type ControlConfig = {
@@ -113,6 +113,10 @@ export type ControlPorts = {
     Secrets,
     typeof Symbol.asyncDispose | 'readForEndpoint' | 'onChanged' | 'upkeep' | 'backup' | 'restore' | 'deletedOne'
   >
+  /** The root key. */
+  readonly rootKey: Omit<VaultCare, 'settled'>
+  /** A backup of the whole hub, encrypted to the recipients. */
+  backup(grant: Grant<'secret.administer'>, recipients: readonly Recipient[], signal: AbortSignal): AsyncIterable<Buffer>
   /** Routes, endpoints and what could not be delivered. */
   readonly egress: Omit<Egress, typeof Symbol.asyncDispose | 'builtIn' | 'secretChanged'>
   /** Looks through `days` of the journal for rights that nobody used. `progress` is told the share that was read, from 0 to 1. */

@@ -7,7 +7,6 @@ import { createAmqpServer } from './amqp/amqp-listener.io.ts'
 import type { AmqpDoor } from './amqp/door.ts'
 import { type AmqpConfig, openAmqp } from './amqp/open.ts'
 import { closeSessions } from './close-sessions.ts'
-import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { Desk } from './desk.ts'
 import { createFront, ignoreError } from './front.io.ts'
@@ -23,6 +22,7 @@ import type { RegistrationConversation } from './provisioning/mqtt-conversation.
 import { stapleOn } from './staple.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { peerOf } from './tls-transport.io.ts'
+import type { Stranger } from './trust-probe.ts'
 
 /** Where devices come in, and what each listener allows them. Port 0 takes any free one. */
 export type GatewayConfig = {
@@ -88,7 +88,7 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
   const admission = new Admission(config.admission, ports.clock, desk.overload)
   // The console has a door of its own: no flood of devices, and no load, keeps an operator out.
   const control = new Admission(consoleAdmission, ports.clock, { takesConnections: true })
-  const strangers = new Set<Connection>()
+  const strangers = new Set<Stranger>()
   const mqttFront = createFront({ name: 'mqtt', limits: config.mqttLimits, answersHealth: false }, desk, admission)
   const httpsFront = createFront({ name: 'https', limits: config.httpsLimits, answersHealth: true }, desk, admission)
   const workers = config.workers === 0 ? undefined : openMqttWorkers(config.workers, desk, mqttFront, strangers)
@@ -108,6 +108,8 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
   ports.onServerTls(() => {
     // Only connections made from now on see it; those that live keep theirs.
     const ticketKeys = ports.random.bytes(48)
+    const { probe } = ports.serverTls()
+    for (const server of [mqtt, https]) server.setProbe(probe)
     for (const [server, { handshakeMs }] of [
       [mqtt, config.mqttLimits],
       [https, config.httpsLimits],
@@ -192,9 +194,9 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
 const lastWordMs = 2_500
 
 /** Tells every client, and cuts those that do not go. The fronts are closed after this and wait for the sockets. */
-function sayGoodbye(desk: Desk, strangers: ReadonlySet<Connection>, https: { closeAllConnections(): void }, amqp: AmqpDoor): void {
+function sayGoodbye(desk: Desk, strangers: ReadonlySet<Stranger>, https: { closeAllConnections(): void }, amqp: AmqpDoor): void {
   amqp.close()
-  const all: (Member | RegistrationConversation)[] = [...strangers, ...desk.live(), ...desk.registering]
+  const all: (Member | Stranger | RegistrationConversation)[] = [...strangers, ...desk.live(), ...desk.registering]
   for (const connection of all) connection.end('server-shutting-down')
   https.closeAllConnections()
   desk.ports.clock.after(lastWordMs, () => {
@@ -209,7 +211,7 @@ function unsentBytes(desk: Desk): number {
   return sum
 }
 
-function sweep(desk: Desk, strangers: ReadonlySet<Connection>): void {
+function sweep(desk: Desk, strangers: ReadonlySet<Stranger>): void {
   const now = desk.ports.clock.monotonic()
   desk.tick = now
   const wallTime = desk.ports.clock.now()

@@ -5,14 +5,16 @@ import { WebSocketServer } from 'ws'
 import { limits } from '#base'
 import { amqpSubprotocol, amqpWebSocketPaths, serveAmqpWebSocket } from './amqp/amqp-listener.io.ts'
 import type { AmqpDoor } from './amqp/door.ts'
-import { Connection } from './connection.ts'
 import type { Desk } from './desk.ts'
 import { type Front, ignoreError } from './front.io.ts'
 import { isOwnProbe, refuseHandshake } from './handshake-refusal.ts'
 import { openHttpDoor } from './http/http-door.io.ts'
+import type { ProbeTls } from './ports.ts'
 import { stapleOn } from './staple.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { peerOf } from './tls-transport.io.ts'
+import { type Stranger, openStranger } from './trust-probe.ts'
+import { TrustProbeNames } from './trust-probe-names.io.ts'
 import { WebSocketTransport } from './websocket-transport.io.ts'
 
 const subprotocol = 'mqtt'
@@ -25,11 +27,14 @@ const webSocketPaths = new Set(['/$iothub/websocket', '/mqtt'])
  * The HTTPS server for devices: WebSocket upgrades, what devices ask, `/healthz`, and what back ends ask, which others answer. It does not listen: `front` hands
  * it its sockets.
  */
-export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Connection>, amqp: AmqpDoor): Server {
+export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Stranger>, amqp: AmqpDoor): ProbedServer {
   // What a stranger may send in all: the upgrade request, a CONNECT, and the frames around it.
   const strangerBytes = limits.httpHeaderBytes + 2 * front.limits.reader.mqttConnectBytes
+  const tls = desk.ports.serverTls()
+  const names = new TrustProbeNames(tls.probe)
   const server = createServer({
-    ...tlsSettings(desk.ports.serverTls(), desk.ports.random.bytes(48), front.limits.handshakeMs),
+    ...tlsSettings(tls, desk.ports.random.bytes(48), front.limits.handshakeMs),
+    SNICallback: names.callback,
     ALPNProtocols: ['http/1.1'],
     maxHeaderSize: limits.httpHeaderBytes,
     headersTimeout: front.limits.handshakeMs,
@@ -49,7 +54,7 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
     handleProtocols: (offered, request) => subprotocolFor(pathOf(request), [...offered]) ?? false,
   })
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-    refuseHandshake(desk, 'https', peerOf(socket), error)
+    refuseHandshake(desk, 'https', peerOf(socket), error, names.isAsked(socket))
     socket.destroy()
   })
   server.on('secureConnection', (socket: TLSSocket) => {
@@ -95,12 +100,13 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
         if (budget < 0) socket.destroy()
       }
       socket.prependListener('data', count)
-      const transport = new WebSocketTransport('wss', webSocket, socket, isOwnProbe(desk, socket), () => {
+      const admit = () => {
         socket.off('data', count)
         strangers.delete(connection)
         front.proven(socket)
-      })
-      const connection = new Connection(transport, desk, front.limits, front.ticket(socket))
+      }
+      const transport = new WebSocketTransport('wss', webSocket, socket, isOwnProbe(desk, socket), admit, names.isAsked(socket))
+      const connection = openStranger(transport, desk, front.limits, front.ticket(socket))
       strangers.add(connection)
       webSocket.on('error', ignoreError)
       webSocket.on('message', (data, isBinary) => {
@@ -114,8 +120,11 @@ export function createHttpsServer(desk: Desk, front: Front, strangers: Set<Conne
       })
     })
   })
-  return server
+  return Object.assign(server, { setProbe: (probe: ProbeTls | undefined) => names.set(probe) })
 }
+
+/** The server, and how it answers probes of trust in a new root. */
+export type ProbedServer = Server & { setProbe(probe: ProbeTls | undefined): void }
 
 /** Makes a server look after slow and idle connections, which Node begins when a server listens: this one is handed its sockets. */
 export function watchConnections(server: Pick<Server, 'emit'>): void {

@@ -10,7 +10,16 @@ import type { WebSite } from '#wire/web'
 import type { EventOf } from './amqp/events/source.ts'
 
 /** A certificate with its key, as TLS wants them: PEM, leaf first. */
-export type ServerTls = { readonly key: string; readonly cert: string; readonly clientCa: string }
+export type ServerTls = {
+  readonly key: string
+  readonly cert: string
+  readonly clientCa: string
+  /** What is served to those who ask for other names than the hub's, while a fleet moves to a new root. */
+  readonly probe?: ProbeTls | undefined
+}
+
+/** The certificate for which a new root alone vouches, and the names by which it is asked for, in lower case. */
+export type ProbeTls = Pick<ServerTls, 'key' | 'cert' | 'clientCa'> & { readonly names: readonly string[] }
 
 /** What the device door uses of the hub's domain. */
 export type GatewayHub = Pick<Hub, 'presence' | 'twins' | 'methods' | 'messages' | 'feedback' | 'fileNotifications' | 'files'>
@@ -49,6 +58,10 @@ export type GatewayPorts = {
   readonly staple?: { current(): Buffer | undefined; onChange(changed: () => void): void } | undefined
   /** Called when there is a newer one. */
   onServerTls(renewed: () => void): void
+  /** A device finished a handshake under the new root alone and signed in. True once that is on disk; false: nobody asked for it. */
+  trustProven?(device: DeviceId, thumbprint: string): Promise<boolean>
+  /** Somebody did not accept what the new root alone vouches for. */
+  trustRefused?(): void
   /** Subject, issuer and fingerprint of a certificate that was refused, for the record; undefined when it cannot be read. */
   describeCertificate(leaf: Buffer): { readonly subject: string; readonly fingerprint: string; readonly issuer: string } | undefined
   /** Whether a peer of this machine on this port is a probe of the hub itself. */

@@ -5,8 +5,8 @@ import { TlsTransport } from './tls-transport.io.ts'
 export class SocketTransport<K extends 'mqtts' | 'amqps'> extends TlsTransport {
   readonly kind: K
 
-  constructor(kind: K, socket: TLSSocket, isProbe: boolean, admit: () => void) {
-    super(socket, isProbe, admit)
+  constructor(kind: K, socket: TLSSocket, isProbe: boolean, admit: () => void, isTrustProbe = false) {
+    super(socket, isProbe, admit, isTrustProbe)
     this.kind = kind
   }
 

@@ -13,14 +13,16 @@ export abstract class TlsTransport implements Transport {
   abstract readonly kind: Transport['kind']
   readonly address: string
   readonly isProbe: boolean
+  readonly isTrustProbe: boolean
   readonly gone: Promise<void>
   protected readonly socket: TLSSocket
   readonly #admit: () => void
 
   /** `admit` is called once, when the peer has proven who it is. */
-  constructor(socket: TLSSocket, isProbe: boolean, admit: () => void) {
+  constructor(socket: TLSSocket, isProbe: boolean, admit: () => void, isTrustProbe = false) {
     this.socket = socket
     this.isProbe = isProbe
+    this.isTrustProbe = isTrustProbe
     this.#admit = admit
     this.gone = new Promise((resolve) => socket.once('close', () => resolve()))
     this.address = socket.remoteAddress ?? 'unknown'

@@ -8,6 +8,8 @@ export interface Transport {
   readonly address: string
   /** True for a probe of the hub itself: what it provokes is expected, and neither counted nor recorded as a refusal. */
   readonly isProbe: boolean
+  /** Whether the peer asked for a name that the new root alone vouches for (`trust-probe.ts`). */
+  readonly isTrustProbe?: boolean
   write(bytes: Buffer): void
   /** Sends what waits, says goodbye and gives the peer a moment to do the same. */
   end(): void

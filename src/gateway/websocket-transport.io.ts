@@ -9,8 +9,8 @@ export class WebSocketTransport<K extends 'wss' | 'amqp-ws'> extends TlsTranspor
   readonly kind: K
   readonly #webSocket: WebSocket
 
-  constructor(kind: K, webSocket: WebSocket, socket: TLSSocket, isProbe: boolean, admit: () => void) {
-    super(socket, isProbe, admit)
+  constructor(kind: K, webSocket: WebSocket, socket: TLSSocket, isProbe: boolean, admit: () => void, isTrustProbe = false) {
+    super(socket, isProbe, admit, isTrustProbe)
     this.kind = kind
     this.#webSocket = webSocket
   }

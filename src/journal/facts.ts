@@ -1,8 +1,10 @@
 import type { Instant } from '#base'
 import { acmeFactShapes } from './acme-facts.ts'
 import { egressFactShapes } from './egress-facts.ts'
+import { campaignFactShapes } from './campaign-facts.ts'
 import { estFactShapes } from './est-facts.ts'
 import { keyFactShapes } from './key-facts.ts'
+import { factoryFactShapes } from './factory-facts.ts'
 import { jobFactShapes } from './job-facts.ts'
 import { messageFactShapes } from './message-facts.ts'
 import { moduleFactShapes, registration } from './module-facts.ts'
@@ -156,8 +158,10 @@ export const factShapes = {
   ...secretFactShapes,
   ...revocationFactShapes,
   ...provisioningFactShapes,
+  ...factoryFactShapes,
   ...estFactShapes,
   ...acmeFactShapes,
+  ...campaignFactShapes,
   ...keyFactShapes,
 } as const
 

@@ -10,6 +10,17 @@ export {
   openAcme,
 } from './acme/index.ts'
 export { type TrustBundle, trustBundleSite } from './authorities/trust-bundle.ts'
+export {
+  type CampaignFact,
+  type CampaignPlan,
+  type CampaignPorts,
+  type CampaignStatus,
+  Campaigns,
+  type FleetMember,
+  type GroupProgress,
+  openCampaigns,
+} from './campaigns/campaigns.ts'
+export { type Campaign, type Exception } from './campaigns/machine.ts'
 export { type LeafFacts, type VerifiedLeaf } from './device-chain.ts'
 export {
   type CodeRecord,

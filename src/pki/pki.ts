@@ -3,6 +3,9 @@ import { ok, refuse } from '#base'
 import { type Certificate, encodePem, keyIdentifier } from '#wire/x509'
 import { type ServiceRequest, issueService } from './acme/issue-service.ts'
 import { type Authorities, type Authority, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
+import { type LotIssuer, type MadeElsewhere, adoptCertificates, lotSerials, makeLotIssuer } from './authorities/lots.ts'
+import { draftRoot } from './authorities/next-root.ts'
+import { type Root, canBridge } from './authorities/roots.ts'
 import { type TrustBundle, trustBundleOf } from './authorities/trust-bundle.ts'
 import { DeviceChains, type LeafFacts, type Revoked, type VerifiedLeaf, judgeProof } from './device-chain.ts'
 import { Inventory, type Revocation } from './inventory.ts'
@@ -12,7 +15,7 @@ import type { PkiPorts } from './ports.ts'
 import { Revocations, everyRenewal } from './revocation/revocations.ts'
 import type { Selector } from './revocation/selector.ts'
 import type { CertificateRecord, RevocationReason } from './row.ts'
-import { type ServerCertificate, currentServerCertificate, issueServerCertificate, serverNames } from './server-certificate.ts'
+import { type ServerCertificate, probeNames, serverCertificate, serverNames } from './server-certificate.ts'
 
 /** What the server certificate is for. `localhost`, `127.0.0.1` and `::1` are added. */
 export type PkiConfig = { readonly names: readonly string[]; readonly addresses: readonly string[] }
@@ -25,11 +28,26 @@ export async function openPki(config: PkiConfig, ports: PkiPorts, signal: AbortS
   if (!authorities.ok) return authorities
   const names = serverNames(config.names, config.addresses)
   const now = ports.clock.now()
-  const current = await currentServerCertificate(foundry, authorities.value.servers, names, now)
-  if (!current.ok) return current
-  const server = current.value ? ok(current.value) : await issueServerCertificate(foundry, authorities.value.servers, names, now)
-  return server.ok ? ok(new Pki(foundry, authorities.value, names, server.value)) : server
+  const server = await serverCertificate(foundry, authorities.value, names, now)
+  if (!server.ok) return server
+  const probe = await probeCertificate(foundry, authorities.value, names, now)
+  if (!probe.ok) return probe
+  return ok(new Pki(foundry, authorities.value, names, { server: server.value, probe: probe.value }, await lotSerials(foundry)))
 }
+
+/** What probes of trust in a new root are shown, while a fleet moves to one: nothing but the new root vouches for it. */
+async function probeCertificate(
+  foundry: Foundry,
+  { probe }: Authorities,
+  names: ServerCertificate['names'],
+  now: Instant,
+): Promise<Result<ServerCertificate | undefined>> {
+  if (!probe) return ok(undefined)
+  return await serverCertificate(foundry, { servers: probe, bridge: [] }, probeNames(names), now, 'probe')
+}
+
+/** What is served to everybody, and to probes of trust in a new root. */
+type Served = { readonly server: ServerCertificate; readonly probe: ServerCertificate | undefined }
 
 /** Makes, renews, verifies and revokes certificates. Owns the issuing keys and the timer of renewal; dispose of it to stop both. */
 export class Pki implements AsyncDisposable {
@@ -42,18 +60,20 @@ export class Pki implements AsyncDisposable {
   readonly #serverListeners = new Set<(certificate: ServerCertificate) => void>()
   readonly #revocationListeners = new Set<(revocation: Revocation) => void>()
   readonly #stop: () => void
+  readonly #lots: Set<string>
   #authorities: Authorities
   #everybody: readonly Certificate[]
-  #server: ServerCertificate
+  #served: Served
   #renewing: Promise<Result<boolean>> = Promise.resolve(ok(false))
 
   /** For {@link openPki}. */
-  constructor(foundry: Foundry, authorities: Authorities, names: ServerCertificate['names'], server: ServerCertificate) {
+  constructor(foundry: Foundry, authorities: Authorities, names: ServerCertificate['names'], served: Served, lots: Iterable<string>) {
     this.#foundry = foundry
+    this.#lots = new Set(lots)
     this.#authorities = authorities
     this.#everybody = everybodyOf(authorities)
     this.#names = names
-    this.#server = server
+    this.#served = served
     this.#revoked = { serial: (serial) => this.isRevoked(serial), denied: (kind, value) => foundry.inventory.isDenied(kind, value) }
     this.#chains = new DeviceChains(knownOf(authorities), this.#revoked)
     const { clock, publicUrl, tell, trouble } = foundry.ports
@@ -75,9 +95,19 @@ export class Pki implements AsyncDisposable {
     return pemOf(this.#authorities.root)
   }
 
-  /** What clients must trust, with its version. One root as yet. */
+  /** Serial number of the active root. */
+  get rootSerial(): string {
+    return this.#authorities.root.serial
+  }
+
+  /** Whether the active root leaves room for the next one below it, so that clients of either can be served: not all older ones do. */
+  get couldBridge(): boolean {
+    return canBridge(this.#authorities.root)
+  }
+
+  /** What clients must trust, with its version: every root in force. */
   trustBundle(): TrustBundle {
-    return trustBundleOf([this.#authorities.root])
+    return trustBundleOf(anchorsOf(this.#authorities))
   }
 
   /** SHA-256 of the root's DER, lower-case hex. */
@@ -87,7 +117,7 @@ export class Pki implements AsyncDisposable {
 
   /** Every certificate at which a device's chain may end, PEM, for the TLS context. */
   get trustAnchorsPem(): string {
-    return this.rootPem
+    return anchorsOf(this.#authorities).map(pemOf).join('')
   }
 
   /** Our issuers of device certificates, PEM, newest and older: what a TLS context offers to build chains with. */
@@ -97,12 +127,17 @@ export class Pki implements AsyncDisposable {
 
   /** What the listeners serve now. */
   serverCertificate(): ServerCertificate {
-    return this.#server
+    return this.#served.server
+  }
+
+  /** What the listeners serve to probes of trust in a new root; undefined while no fleet moves. Told of with {@link Pki.onServerCertificate}. */
+  probeCertificate(): ServerCertificate | undefined {
+    return this.#served.probe
   }
 
   /** An OCSP answer about the server certificate of now, to be sent along with it. Good for a day. */
   staple(): Promise<Result<Buffer>> {
-    return this.revocations.staple(this.#server.serial, this.#authorities.servers.issuer.identity.keyId.toString('hex'))
+    return this.revocations.staple(this.#served.server.serial, this.#authorities.servers.issuer.identity.keyId.toString('hex'))
   }
 
   /** Calls `listener` with every new server certificate, so that listeners reload it. Returns how to stop. */
@@ -117,6 +152,18 @@ export class Pki implements AsyncDisposable {
    */
   renewServerIfDue(now: Instant): Promise<Result<boolean>> {
     const again = () => this.#renew(now)
+    this.#renewing = this.#renewing.then(again, again)
+    return this.#renewing
+  }
+
+  /** Makes the root that may follow the active one, which nobody hears of yet: see `authorities/next-root.ts`. */
+  draftRoot(_grant: Grant<'pki.administer'>): ReturnType<typeof draftRoot> {
+    return draftRoot(this.#foundry)
+  }
+
+  /** Goes by where the roots stand now, after that was changed in the store. Listeners are told. */
+  reload(): Promise<Result<boolean>> {
+    const again = () => this.#renew(this.#foundry.ports.clock.now(), true)
     this.#renewing = this.#renewing.then(again, again)
     return this.#renewing
   }
@@ -148,7 +195,23 @@ export class Pki implements AsyncDisposable {
 
   /** Verifies what a device presented (DER, leaf first) at `now`: see {@link DeviceChains.verify}. */
   verifyDeviceChain(presented: readonly Buffer[], now: Instant): Result<VerifiedLeaf> {
-    return this.#chains.verify(presented, now)
+    const verified = this.#chains.verify(presented, now)
+    // A lot's issuer is in somebody else's hands: what it signed is good for registering, and proves no device to this hub.
+    return verified.ok && verified.value.proof.chain.serials.some((serial) => this.#lots.has(serial))
+      ? refuse('pki/lot-certificate', 'The certificate was made in a factory. It is good for registering only.')
+      : verified
+  }
+
+  /** Makes the issuer of a lot for a key that a factory holds: see `authorities/lots.ts`. */
+  async issueLotIssuer(grant: Grant<'certificate.issue'>, wish: Parameters<typeof makeLotIssuer>[3]): Promise<Result<LotIssuer>> {
+    const made = await makeLotIssuer(this.#foundry, this.#authorities.root, grant, wish)
+    if (made.ok) this.#lots.add(made.value.certificate.serial)
+    return made
+  }
+
+  /** Records certificates that a factory made under the issuer of a lot. Who calls this has checked their signatures. */
+  adoptCertificates(grant: Grant<'certificate.issue'>, issuer: Certificate, made: readonly MadeElsewhere[]): Promise<Result<void>> {
+    return adoptCertificates(this.#foundry, grant, issuer, made)
   }
 
   /** What a presented certificate says about itself; nothing is verified. */
@@ -192,9 +255,10 @@ export class Pki implements AsyncDisposable {
 
   /** Serial numbers of our issuers' certificates that carry this key. */
   #issuersBy(keyId: string): Result<readonly string[]> {
-    const { root, issuers } = this.#authorities
+    const { roots, issuers } = this.#authorities
     const isMeant = (one: Certificate) => keyIdentifier(one.publicKey).toString('hex') === keyId
-    if (isMeant(root)) return refuse('pki/root-not-revocable', 'A root cannot be revoked. Replace it: thingwall pki rotate root.')
+    if (certificatesOf(roots).some(isMeant))
+      return refuse('pki/root-not-revocable', 'A root cannot be revoked. Replace it: thingwall pki rotate start.')
     return ok(issuers.filter(isMeant).map(({ serial }) => serial))
   }
 
@@ -227,33 +291,49 @@ export class Pki implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop()
     await this.#renewing.catch(() => undefined)
-    this.#server.keyPem[Symbol.dispose]()
+    this.#served.server.keyPem[Symbol.dispose]()
+    this.#served.probe?.keyPem[Symbol.dispose]()
   }
 
-  async #renew(now: Instant): Promise<Result<boolean>> {
-    const { root: _root, devices, servers } = this.#authorities
-    const isOver = ({ certificate }: Authority) => isDue(certificate, now) || this.isRevoked(certificate.serial)
-    if (isOver(devices) || isOver(servers)) {
+  async #renew(now: Instant, again = false): Promise<Result<boolean>> {
+    const { devices, servers, probe } = this.#authorities
+    const isOver = (authority: Authority | undefined) =>
+      authority !== undefined && (isDue(authority.certificate, now) || this.isRevoked(authority.certificate.serial))
+    const isAnother = again || isOver(devices) || isOver(servers) || isOver(probe)
+    if (isAnother) {
       const opened = await openAuthorities(this.#foundry)
       if (!opened.ok) return opened
       this.#authorities = opened.value
       this.#everybody = everybodyOf(opened.value)
       this.#chains.trust(knownOf(opened.value))
     }
-    if (!isDue(this.#server, now) && this.#authorities.servers.certificate.serial === servers.certificate.serial) return ok(false)
-    const renewed = await issueServerCertificate(this.#foundry, this.#authorities.servers, this.#names, now)
-    if (!renewed.ok) return renewed
-    // The old key is left to the garbage collector: a listener may be reading it in this very turn.
-    this.#server = renewed.value
-    for (const listener of this.#serverListeners) listener(renewed.value)
+    const { server, probe: proving } = this.#served
+    // An issuer of devices alone has no part in what is served.
+    const stays = this.#authorities.servers.certificate.serial === servers.certificate.serial
+    if (!again && stays && !isDue(server, now) && !(proving && isDue(proving, now))) return ok(false)
+    const next = await serverCertificate(this.#foundry, this.#authorities, this.#names, now)
+    if (!next.ok) return next
+    const nextProbe = await probeCertificate(this.#foundry, this.#authorities, this.#names, now)
+    if (!nextProbe.ok) return nextProbe
+    // The old keys are left to the garbage collector: a listener may be reading them in this very turn.
+    this.#served = { server: next.value, probe: nextProbe.value }
+    for (const listener of this.#serverListeners) listener(next.value)
     return ok(true)
   }
 }
 
-function everybodyOf({ root, issuers }: Authorities): readonly Certificate[] {
-  return [root, ...issuers]
+function everybodyOf({ roots, issuers }: Authorities): readonly Certificate[] {
+  return [...certificatesOf(roots), ...issuers]
 }
 
-function knownOf({ root, issuers }: Authorities): ConstructorParameters<typeof DeviceChains>[0] {
-  return { anchors: [root], issuers }
+function knownOf({ roots, anchors, issuers }: Authorities): ConstructorParameters<typeof DeviceChains>[0] {
+  return { anchors: anchorsOf({ roots, anchors }), issuers }
+}
+
+function anchorsOf({ roots, anchors }: Pick<Authorities, 'roots' | 'anchors'>): readonly Certificate[] {
+  return [...certificatesOf(roots), ...anchors]
+}
+
+function certificatesOf(roots: readonly Root[]): readonly Certificate[] {
+  return roots.map(({ certificate }) => certificate)
 }

@@ -27,6 +27,9 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     hub,
     pki,
     enrollmentCodes: rooms.est.codes,
+    factory: rooms.provisioning.factory,
+    attestation: rooms.provisioning.attestation.expected,
+    campaigns: rooms.campaigns,
     bus,
     journal,
     door: {
@@ -39,6 +42,8 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     policies,
     services: back.directory,
     vault: rooms.secrets,
+    rootKey: rooms.care,
+    backup: rooms.backup,
     egress,
     shrink: (_grant, days, progress, signal) =>
       proposeShrink(policies.current, { journal, broker }, { days, now: around.clock.now() }, progress, signal),

@@ -15,7 +15,7 @@ import {
 import { type Clock, type DeviceId, type Result, ok, refuse } from '#base'
 import { type Bus, type CloseReceipt, joinReceipts } from '#bus'
 import type { DeviceChange, Hub } from '#hub'
-import { type Pki, openForeignTrust } from '#pki'
+import { type Campaigns, type Pki, openForeignTrust } from '#pki'
 import type { AuthenticationConfig } from './authentication-config.ts'
 import type { ServerConfig } from './config.io.ts'
 import { systemDevice } from './system-devices.ts'
@@ -136,16 +136,21 @@ export function registryPorts(
   config: Pick<ServerConfig, 'names' | 'authentication'>,
   pki: Pki,
   hub: Hub,
+  campaigns: Pick<Campaigns, 'seen'>,
   policy: SasPort['policy'],
 ): AuthenticationPorts {
   const { sasUntil } = config.authentication
   return {
     find: (id) => systemDevice(id) ?? hub.devices.find(id) ?? registeredModule(hub, id),
     withThumbprint: (sha256) => [...hub.devices.withThumbprint(sha256), ...hub.modules.withThumbprint(sha256)],
-    verifyChain: (presented, now) => pki.verifyDeviceChain(presented, now),
+    verifyChain(presented, now) {
+      const verified = pki.verifyDeviceChain(presented, now)
+      if (verified.ok) campaigns.seen(verified.value)
+      return verified
+    },
     leafFacts: (leaf) => pki.leafFacts(leaf),
     judgeProof: (proof) => pki.judgeProof(proof),
-    isOurHost: hostsOf(config.names),
+    isOurHost: hostsOf(config.names.flatMap((name) => [name, `probe.${name}`])),
     sas:
       sasUntil === undefined
         ? undefined

@@ -13,24 +13,25 @@ import {
   type Services,
 } from '#access'
 import { type Audit, auditMigrations, openAudit } from '#audit'
-import { type Clock, Fault, type Random, type Result, type Subject } from '#base'
+import { type Clock, type DeviceId, Fault, type Random, type Result, type Subject } from '#base'
 import type { Broker } from '#broker'
 import { type Bus, openBus } from '#bus'
 import { type Egress, egressMigrations } from '#egress'
-import { type Gateway, openGateway } from '#gateway'
+import { type Gateway, type ProbeTls, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
-import { type KeyStore, type Pki, openPki, pkiMigrations } from '#pki'
+import { type Campaigns, type KeyStore, type Pki, openPki, pkiMigrations } from '#pki'
 import { type Provisioning, provisioningMigrations, tpmSealer } from '#provisioning'
 import { type Store, openStore } from '#store'
-import { type Secrets, type Vault, keyDisk, openVault, secretMigrations } from '#vault'
+import { type Secrets, type Vault, type VaultCare, keyDisk, openVault, secretMigrations } from '#vault'
 import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
 import { keyGuards } from './key-guards.ts'
 import { openKeyStore } from './key-store.io.ts'
 import { openRouting } from './egress.io.ts'
+import { openRootCampaigns } from './campaigns.ts'
 import { openEst } from './est.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
 import { blobProperties, openFileDisk } from './file-store.io.ts'
@@ -45,7 +46,7 @@ import { createBroker, openState } from './session-state.ts'
 import { sitesOf } from './sites.ts'
 import { type Staples, openStaples } from './staples.ts'
 import { systemDevices } from './system-devices.ts'
-import { type VaultCare, openVaultCare } from './vault-care.ts'
+import { openVaultCare } from './vault-care.ts'
 import { openVaultSecrets } from './vault-secrets.ts'
 
 /** Every room of a running hub, opened in order; the console comes on top of them. */
@@ -64,6 +65,7 @@ export type Rooms = {
   /** Where keys of new issuers are made, and whether it is there. */
   readonly keys: KeyStore
   readonly est: ReturnType<typeof openEst>
+  readonly campaigns: Campaigns
   readonly hub: Hub
   readonly provisioning: Provisioning
   readonly egress: Egress
@@ -138,6 +140,7 @@ export async function openRooms(
   const bus = openBus(clock)
   const broker = createBroker(config.limits, clock, (subject) => policies.policyOf(subject))
   const keys = scope.use(await openKeyStore(config.keys, { vault, clock, journal, log, environment: world.environment }))
+  const publicUrl = () => (door === undefined ? undefined : `https://${hostWithPort(config.names[0] ?? 'localhost', door.httpsPort)}`)
   const pki = scope.use(
     insist(
       await openPki(
@@ -151,7 +154,7 @@ export async function openRooms(
           clock,
           random,
           system: systemGrant('certificate.issue', 'hub'),
-          publicUrl: () => (door === undefined ? undefined : `https://${hostWithPort(config.names[0] ?? 'localhost', door.httpsPort)}`),
+          publicUrl,
           tell: (fact) => void journal.append(encodeFact(fact)),
           trouble: (what, error) => log.error(what, { error }),
         },
@@ -195,13 +198,14 @@ export async function openRooms(
       signal,
     ),
   )
+  const campaigns = await openRootCampaigns({ store, audit, journal, pki, hub, clock, random, log, publicUrl })
   const est = openEst({ store, audit, journal, pki, devices: hub.devices, clock, random })
   const provisioning = scope.use(
     await openProvisioningRoom(config, { store, audit, journal, vault, pki, bus, hub, clock, random, log }, tpmSealer(random), signal),
   )
   const egress = scope.use(await openRouting(config, { store, journal, audit, hub, clock, random, log, secrets }, signal))
   const back = scope.use(insist(await openServiceDoor(config, { store, audit, vault, journal, clock, random })))
-  const registry = registryPorts(config, pki, hub, (name) => back.directory.signing(name))
+  const registry = registryPorts(config, pki, hub, campaigns, (name) => back.directory.signing(name))
   const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registry, clock)))
   const proof = watchPolicySessions(authentication, back.directory, bus, (what, error) => log.error(what, { error }))
   let door: Gateway | undefined
@@ -232,6 +236,7 @@ export async function openRooms(
       config,
       {
         est,
+        campaigns,
         clock,
         random,
         log,
@@ -271,6 +276,7 @@ export async function openRooms(
     pki,
     keys,
     est,
+    campaigns,
     hub,
     provisioning,
     egress,
@@ -279,7 +285,7 @@ export async function openRooms(
   }
 }
 
-type Behind = Pick<Rooms, 'est' | 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'provisioning' | 'egress'> &
+type Behind = Pick<Rooms, 'est' | 'campaigns' | 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'provisioning' | 'egress'> &
   Pick<World, 'clock' | 'random' | 'log'> & {
     readonly authentication: Authentication
     readonly services: Services
@@ -319,8 +325,10 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     serverTls: () => {
       const { certificatePem, keyPem } = pki.serverCertificate()
       const clientCa = pki.trustAnchorsPem + pki.issuersPem + authentication.trustAnchorsPem
-      return { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString('utf8')), clientCa }
+      return { cert: certificatePem, key: keyPem.use((bytes) => bytes.toString('utf8')), clientCa, probe: probeTls(pki, clientCa) }
     },
+    trustProven: (device: DeviceId, thumbprint: string) => rooms.campaigns.proven(device, thumbprint),
+    trustRefused: () => rooms.campaigns.probeFailed(),
     onServerTls: (renewed: () => void) => void pki.onServerCertificate(renewed),
     describeCertificate: describe,
     isProbePort,
@@ -356,6 +364,14 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
 /** The hub's names and what stands before their first dot: clients of Event Hubs may call the endpoint either. */
 function eventNames(names: readonly string[]): readonly string[] {
   return [...names, ...names.filter((name) => !isAddress(name)).map((name) => name.split('.', 1)[0] ?? name)]
+}
+
+/** What probes of trust in a new root are shown. */
+function probeTls(pki: Pki, clientCa: string): ProbeTls | undefined {
+  const probe = pki.probeCertificate()
+  if (probe === undefined) return undefined
+  const names = probe.names.map(({ value }) => value)
+  return { names, cert: probe.certificatePem, key: probe.keyPem.use((bytes) => bytes.toString('utf8')), clientCa }
 }
 
 /** Why the hub is not well; empty: it is. */

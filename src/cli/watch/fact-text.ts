@@ -1,7 +1,10 @@
 import { plainJson } from '../line.ts'
 import { type Told, as, by, id, messages, seconds, times, unlessNone } from './fact-words.ts'
 import { toldOfAcme } from './fact-text-acme.ts'
+import { toldOfCampaigns } from './fact-text-campaigns.ts'
+import { toldOfAttestation } from './fact-text-attestation.ts'
 import { toldOfEst } from './fact-text-est.ts'
+import { toldOfFactory } from './fact-text-factory.ts'
 import { toldOfKeys } from './fact-text-keys.ts'
 import { toldOfManagement } from './fact-text-management.ts'
 import { toldOfSecrets } from './fact-text-secrets.ts'
@@ -13,8 +16,11 @@ export type Members = ReadonlyMap<string, unknown>
 /** What a person wants to read of each kind, after time, kind and device. A kind that is not here shows all of its members. */
 const told: ReadonlyMap<string, Told> = new Map<string, Told>([
   ...toldOfManagement,
+  ...toldOfAttestation,
   ...toldOfEst,
+  ...toldOfCampaigns,
   ...toldOfAcme,
+  ...toldOfFactory,
   ...toldOfKeys,
   ...toldOfSecrets,
   ...toldOfRevocation,

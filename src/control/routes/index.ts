@@ -1,6 +1,8 @@
 import type { Route } from '../route.ts'
+import { attestationRoutes } from './attestation.ts'
 import { auditRoutes } from './audit.ts'
 import { bulkRoutes } from './bulk.ts'
+import { campaignRoutes } from './campaigns.ts'
 import { certificateRoutes } from './certificates.ts'
 import { checkRoutes } from './checks.ts'
 import { configurationRoutes } from './configurations.ts'
@@ -10,6 +12,7 @@ import { deadLetterRoutes } from './dead-letters.ts'
 import { deviceRoutes } from './devices.ts'
 import { egressRoutes } from './egress.ts'
 import { enrollmentCodeRoutes } from './enrollment-codes.ts'
+import { factoryRoutes } from './factory.ts'
 import { fileRoutes } from './files.ts'
 import { hubRoutes } from './hub.ts'
 import { jobRoutes } from './jobs.ts'
@@ -27,6 +30,7 @@ import { signInRoutes } from './sign-in.ts'
 import { telemetryRoutes } from './telemetry.ts'
 import { transferRoutes } from './transfer.ts'
 import { twinRoutes } from './twins.ts'
+import { vaultRoutes } from './vault.ts'
 import type { Parts } from './parts.ts'
 
 /** Everything that the operator door serves, files of the console apart. */
@@ -38,7 +42,10 @@ export function allRoutes(parts: Parts): readonly Route[] {
     deviceRoutes,
     bulkRoutes,
     certificateRoutes,
+    campaignRoutes,
     enrollmentCodeRoutes,
+    factoryRoutes,
+    attestationRoutes,
     revocationRoutes,
     moduleRoutes,
     twinRoutes,
@@ -56,6 +63,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     shrinkRoutes,
     serviceRoutes,
     secretRoutes,
+    vaultRoutes,
     egressRoutes,
     deadLetterRoutes,
     checkRoutes,

@@ -8,6 +8,7 @@ export type Remote = {
   readonly generation: number
   readonly address: string
   readonly isProbe: boolean
+  readonly isTrustProbe: boolean
   readonly tls: TlsFacts
   readonly certificates: readonly Buffer[]
   readonly channel: ChannelEnd
@@ -36,6 +37,10 @@ export class RemoteTransport implements Transport {
 
   get isProbe(): boolean {
     return this.#remote.isProbe
+  }
+
+  get isTrustProbe(): boolean {
+    return this.#remote.isTrustProbe
   }
 
   /** As exact as the worker's last finished write: what waits in the ring, in the worker and in its socket counts alike. */

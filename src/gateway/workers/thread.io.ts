@@ -3,9 +3,10 @@ import { type Server, type TLSSocket, createServer } from 'node:tls'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import type { Peer } from '../handshake-refusal.ts'
 import { handshakeRefusal } from '../handshake-words.ts'
+import { TrustProbeNames } from '../trust-probe-names.io.ts'
 import { certificateChain, destroyLater, peerOf, tlsFacts } from '../tls-transport.io.ts'
 import { ChannelEnd } from './channel.ts'
-import { type FromWorker, type ToWorker, type WorkerStart, fromWorker, toWorker } from './frames.ts'
+import { type Failed, type FromWorker, type Opened, type ToWorker, type WorkerStart, fromWorker, toWorker } from './frames.ts'
 
 /*
  * What runs in a worker: TLS and nothing else. It gets TCP sockets that the engine's thread has let in, shakes hands, and moves plaintext
@@ -33,7 +34,7 @@ function isStart(data: unknown): data is WorkerStart {
   return typeof data === 'object' && data !== null && 'task' in data && data.task === 'thingwall-tls'
 }
 
-function run({ memory, settings }: WorkerStart): void {
+function run({ memory, settings, probe }: WorkerStart): void {
   const port = parentPort
   if (port === null) throw new Error('bug: a worker without its port')
   const say = (message: FromWorker) => port.postMessage(message)
@@ -56,13 +57,14 @@ function run({ memory, settings }: WorkerStart): void {
     },
   )
 
-  const server: Server = createServer(settings)
+  const names = new TrustProbeNames(probe)
+  const server: Server = createServer({ ...settings, SNICallback: names.callback })
   let staple: Buffer | undefined
   server.on('OCSPRequest', (_certificate, _issuer, answer: (error: null, staple: Buffer | null) => void) => answer(null, staple ?? null))
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const entry = byPeer.get(peerKey(peerOf(socket)))
-    if (entry !== undefined)
-      channel.send(fromWorker.failed, entry.slot, entry.generation, Buffer.from(JSON.stringify(handshakeRefusal(error))))
+    const failed: Failed = { ...handshakeRefusal(error), isTrustProbe: names.isAsked(socket) }
+    if (entry !== undefined) channel.send(fromWorker.failed, entry.slot, entry.generation, Buffer.from(JSON.stringify(failed)))
     socket.destroy()
   })
   server.on('secureConnection', (socket: TLSSocket) => {
@@ -75,7 +77,8 @@ function run({ memory, settings }: WorkerStart): void {
     const { slot, generation } = entry
     entry.socket = socket
     for (const der of certificateChain(socket)) channel.send(fromWorker.certificate, slot, generation, der)
-    channel.send(fromWorker.opened, slot, generation, Buffer.from(JSON.stringify(tlsFacts(socket))))
+    const opened: Opened = { tls: tlsFacts(socket), isTrustProbe: names.isAsked(socket) }
+    channel.send(fromWorker.opened, slot, generation, Buffer.from(JSON.stringify(opened)))
     socket.on('data', (chunk: Buffer) => {
       channel.send(fromWorker.data, slot, generation, chunk)
       if (!channel.isFull) return
@@ -91,6 +94,8 @@ function run({ memory, settings }: WorkerStart): void {
         return enter(message.slot, message.generation, message.socket)
       case 'settings':
         return server.setSecureContext(message.settings)
+      case 'probe':
+        return names.set(message.probe)
       case 'ticket-keys':
         return server.setTicketKeys(Buffer.from(message.ticketKeys))
       case 'staple':

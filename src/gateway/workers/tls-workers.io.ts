@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
 import type { TlsOptions } from 'node:tls'
 import { type Transferable, Worker } from 'node:worker_threads'
-import { Connection } from '../connection.ts'
 import type { Desk } from '../desk.ts'
 import type { Front } from '../front.io.ts'
 import { type Peer, isOwnProbe, refuseHandshake } from '../handshake-refusal.ts'
 import { ChannelEnd, type ChannelMemory, channelLimits, channelMemory } from './channel.ts'
-import { type FromWorker, type ToWorker, type WorkerStart, fromWorker, parseFailed, parseTlsFacts } from './frames.ts'
+import { type Failed, type FromWorker, type ToWorker, type WorkerStart, fromWorker, parseFailed, parseOpened } from './frames.ts'
+import type { ProbeTls } from '../ports.ts'
+import { type Stranger, openStranger } from '../trust-probe.ts'
 import { RemoteTransport } from './remote-transport.ts'
 import { Slots } from './slots.ts'
 import { threadFile } from './thread.io.ts'
@@ -17,6 +18,8 @@ export interface MqttServer {
   emit(event: 'connection', socket: Socket): boolean
   /** From now on: new certificate, new settings. Nobody is dropped. */
   setSecureContext(settings: TlsOptions): void
+  /** From now on: what probes of trust in a new root are shown; undefined: nothing of their own. */
+  setProbe(probe: ProbeTls | undefined): void
   /** From now on: no ticket issued before is taken. */
   setTicketKeys(keys: Buffer): void
 }
@@ -26,7 +29,7 @@ export type WorkerPorts = {
   readonly desk: Desk
   readonly front: Front
   /** Connections that have not proven who they are; swept by the gateway. */
-  readonly strangers: Set<Connection>
+  readonly strangers: Set<Stranger>
   /** Told when a worker ends by itself: its connections are lost, another one takes its place. */
   trouble(what: string, error: unknown): void
 }
@@ -49,15 +52,15 @@ type Remote = {
   readonly gone: () => void
   readonly isGone: Promise<void>
   certificates: Buffer[]
-  connection: Connection | undefined
+  connection: Stranger | undefined
   transport: RemoteTransport | undefined
 }
 
 /** Prepares `count` workers with `settings`. Each serves as soon as it has read its code; sockets that it was given before wait. */
-export function openTlsWorkers(count: number, settings: TlsOptions, ports: WorkerPorts): TlsWorkers {
+export function openTlsWorkers(count: number, tls: Pick<WorkerStart, 'settings' | 'probe'>, ports: WorkerPorts): TlsWorkers {
   const { clock } = ports.desk.ports
   const workers: (TlsWorker | undefined)[] = []
-  let current = settings
+  let current = tls
   let staple: Buffer | undefined
   let isOver = false
   let tellQuiet = (): void => {}
@@ -96,15 +99,19 @@ export function openTlsWorkers(count: number, settings: TlsOptions, ports: Worke
       return false
     },
     setSecureContext(next) {
-      current = next
+      current = { ...current, settings: next }
       for (const worker of alive()) worker.post({ say: 'settings', settings: next })
+    },
+    setProbe(probe) {
+      current = { ...current, probe }
+      for (const worker of alive()) worker.post({ say: 'probe', probe })
     },
     setStaple(next) {
       staple = next
       for (const worker of alive()) worker.post({ say: 'staple', staple })
     },
     setTicketKeys(ticketKeys) {
-      current = { ...current, ticketKeys }
+      current = { ...current, settings: { ...current.settings, ticketKeys } }
       for (const worker of alive()) worker.post({ say: 'ticket-keys', ticketKeys })
     },
     async [Symbol.asyncDispose]() {
@@ -127,10 +134,10 @@ class TlsWorker {
   #talking = 0
   #error: unknown
 
-  constructor(settings: TlsOptions, ports: WorkerPorts, told: { ended(error: unknown): void; left(): void }) {
+  constructor(tls: Pick<WorkerStart, 'settings' | 'probe'>, ports: WorkerPorts, told: { ended(error: unknown): void; left(): void }) {
     this.#ports = ports
     this.#told = told
-    const workerData: WorkerStart = { task: 'thingwall-tls', memory: this.#memory, settings }
+    const workerData: WorkerStart = { task: 'thingwall-tls', memory: this.#memory, ...tls }
     this.#worker = new Worker(threadFile, { workerData, name: 'tls' })
     this.#channel = new ChannelEnd(
       { out: this.#memory.toWorker, in: this.#memory.toEngine },
@@ -210,7 +217,7 @@ class TlsWorker {
       case fromWorker.opened:
         return this.#opened(remote, slot, generation, bytes)
       case fromWorker.failed:
-        return refuseHandshake(this.#ports.desk, 'mqtt', remote.peer, parseFailed(bytes))
+        return this.#failed(remote, parseFailed(bytes))
       case fromWorker.closed:
         this.#slots.leave(slot)
         this.#lose(remote)
@@ -220,9 +227,13 @@ class TlsWorker {
     }
   }
 
+  #failed({ peer }: Remote, { isTrustProbe, ...why }: Failed): void {
+    refuseHandshake(this.#ports.desk, 'mqtt', peer, why, isTrustProbe)
+  }
+
   #opened(remote: Remote, slot: number, generation: number, bytes: Buffer): void {
     const { desk, front, strangers } = this.#ports
-    const tls = parseTlsFacts(bytes)
+    const { tls, isTrustProbe } = parseOpened(bytes)
     desk.counters.handshakes++
     if (tls.resumed) desk.counters.resumptions++
     const transport = new RemoteTransport({
@@ -230,6 +241,7 @@ class TlsWorker {
       generation,
       address: remote.peer.remoteAddress ?? 'unknown',
       isProbe: isOwnProbe(desk, remote.peer),
+      isTrustProbe,
       tls,
       certificates: remote.certificates,
       channel: this.#channel,
@@ -240,7 +252,7 @@ class TlsWorker {
       },
       gone: remote.isGone,
     })
-    const connection = new Connection(transport, desk, front.limits, front.ticket(remote.peer))
+    const connection = openStranger(transport, desk, front.limits, front.ticket(remote.peer))
     strangers.add(connection)
     remote.connection = connection
     this.#talking++

@@ -1,4 +1,4 @@
-import { type Clock, type Grant, type Random, type Result, instant, ok, refuse, uuid } from '#base'
+import { type Clock, type Grant, type Instant, type Random, type Result, instant, ok, refuse, uuid } from '#base'
 import type { Store } from '#store'
 import type { TrustBundle } from '../authorities/trust-bundle.ts'
 import type { VerifiedLeaf } from '../device-chain.ts'
@@ -22,7 +22,13 @@ export type CampaignFact =
   | { readonly kind: 'campaign-started'; readonly actor: string; readonly devices: number }
   | { readonly kind: 'campaign-held'; readonly by: string; readonly reason: string }
   | { readonly kind: 'campaign-resumed'; readonly actor: string }
-  | { readonly kind: 'campaign-cut-over'; readonly actor: string; readonly proven: number; readonly devices: number; readonly excepted: number }
+  | {
+      readonly kind: 'campaign-cut-over'
+      readonly actor: string
+      readonly proven: number
+      readonly devices: number
+      readonly excepted: number
+    }
   | { readonly kind: 'campaign-ended'; readonly actor: string; readonly outcome: 'retired' | 'rolled-back'; readonly excepted: number }
   | { readonly kind: 'trust-proven'; readonly device: string; readonly fingerprint: string }
 
@@ -37,7 +43,7 @@ export type CampaignPorts = {
   readonly fleet: () => Iterable<FleetMember>
   /** Tells devices what to trust from now on. */
   readonly distribute: (bundle: TrustBundle) => Promise<void>
-  readonly tell: (fact: CampaignFact & { readonly time: number; readonly campaign: string }) => void
+  readonly tell: (fact: CampaignFact & { readonly time: Instant; readonly campaign: string }) => void
   readonly trouble: (what: string, error: unknown) => void
 }
 
@@ -328,6 +334,10 @@ function auditOf(event: CampaignEvent, { id, stage, held }: Campaign): readonly 
   if (event.on !== 'cut-over' && event.on !== 'retire') return [whole]
   const { devices, unproven, unmoved } = event.readiness
   const counted = { ...detail, devices, unproven: unproven.length, unmoved: unmoved.length, excepted: event.except.length }
-  const named = event.except.map(({ device, reason }) => ({ action: `campaign.${event.on}-without`, resource: `device:${device}`, detail: { reason } }))
+  const named = event.except.map(({ device, reason }) => ({
+    action: `campaign.${event.on}-without`,
+    resource: `device:${device}`,
+    detail: { reason },
+  }))
   return [{ ...whole, detail: counted }, ...named]
 }

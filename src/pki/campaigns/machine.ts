@@ -151,8 +151,7 @@ function mayGoOn(
   // Whoever was named for an earlier step was named for that step: being left behind for good is said again.
   const named = new Set(except.map(({ device }) => device))
   const doubters = unproven.filter((device) => !named.has(device))
-  if (doubters.length > 0)
-    return refuse('pki/campaign-unproven', 'Devices have not proven that they trust the new root.', someOf(doubters))
+  if (doubters.length > 0) return refuse('pki/campaign-unproven', 'Devices have not proven that they trust the new root.', someOf(doubters))
   const holders = unmoved.filter((device) => !named.has(device))
   if (holders.length > 0) return refuse('pki/campaign-unmoved', 'Devices still sign in under the old root.', someOf(holders))
   const fresh = except.filter(({ device }) => !campaign.excepted.some((one) => one.device === device))

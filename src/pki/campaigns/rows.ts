@@ -41,7 +41,11 @@ export const campaignMigrations: readonly Migration[] = [
 ]
 
 /** What a device has shown: when it proved that it trusts the new root, with which certificate, and when it first used one under it. */
-export type Shown = { readonly provenAt: number | undefined; readonly fingerprint: string | undefined; readonly movedAt: number | undefined }
+export type Shown = {
+  readonly provenAt: number | undefined
+  readonly fingerprint: string | undefined
+  readonly movedAt: number | undefined
+}
 
 const stages: readonly Stage[] = ['distributing', 'cut-over', 'retired', 'rolled-back']
 
@@ -69,7 +73,11 @@ export function campaignOf(row: Row, exceptions: readonly Row[]): Campaign {
 /** Reads a row of `pki_campaign_device`. */
 export function shownOf(row: Row): Shown {
   const time = (column: string) => (row[column] === null ? undefined : numberOf(row, column))
-  return { provenAt: time('proven_at'), fingerprint: row['fingerprint'] === null ? undefined : textOf(row, 'fingerprint'), movedAt: time('moved_at') }
+  return {
+    provenAt: time('proven_at'),
+    fingerprint: row['fingerprint'] === null ? undefined : textOf(row, 'fingerprint'),
+    movedAt: time('moved_at'),
+  }
 }
 
 /** The rows that keep a campaign as it is now. */
