@@ -25,6 +25,9 @@ const seen = { answered: 0, refused: 0, firstRefusal: '', methods: 0 }
 let wave: { readonly value: number; readonly at: Map<string, number> } = { value: -1, at: new Map() }
 const latencies: number[] = []
 let counting = false
+/** When each connection ended, once that is expected; in milliseconds of the epoch. */
+const ends: number[] = []
+let isEndExpected = false
 
 /** One device: answers every method at once, notes desired properties, and reports as it is told. */
 class Device {
@@ -45,8 +48,9 @@ class Device {
     this.#reader.next()
     socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     socket.on('error', (error) => {
-      throw error
+      if (!isEndExpected) throw error
     })
+    socket.on('close', () => ends.push(Date.now()))
   }
 
   subscribe(): Promise<void> {
@@ -181,6 +185,12 @@ async function awaitWave(devices: number, started: number): Promise<Told> {
   return { kind: 'wave', received: after.length, latencyMs: summary(after), lastMs: Math.max(...after) }
 }
 
+async function awaitEnds(count: number, since: number): Promise<Told> {
+  const patience = Date.now() + 60_000
+  while (ends.length < count && Date.now() < patience) await wait(1)
+  return { kind: 'ended', count: ends.length, lastMs: (ends.at(-1) ?? Number.NaN) - since }
+}
+
 const devices = await connectAll()
 const tell = (told: Told) => void process.send?.(told)
 
@@ -190,7 +200,11 @@ async function obey(order: Order): Promise<void> {
   else if (order.kind === 'expect') {
     wave = { value: order.wave, at: new Map() }
     tell({ kind: 'expecting' })
-  } else if (order.kind === 'await') tell(await awaitWave(devices.length, order.since))
+  } else if (order.kind === 'expect-end') {
+    isEndExpected = true
+    tell({ kind: 'expecting-end' })
+  } else if (order.kind === 'ended') tell(await awaitEnds(order.count, order.since))
+  else if (order.kind === 'await') tell(await awaitWave(devices.length, order.since))
   else {
     tell({ kind: 'methods', called: seen.methods })
     seen.methods = 0

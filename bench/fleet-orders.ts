@@ -9,6 +9,10 @@ export type Order =
   | { readonly kind: 'expect'; readonly wave: number }
   | { readonly kind: 'await'; readonly since: number }
   | { readonly kind: 'methods' }
+  /** Connections end from now on, and that is as it should be. */
+  | { readonly kind: 'expect-end' }
+  /** Wait until so many have ended in all. */
+  | { readonly kind: 'ended'; readonly count: number; readonly since: number }
 
 type Spread = ReturnType<typeof summary>
 type Refusals = { readonly refused: number; readonly firstRefusal: string }
@@ -27,3 +31,6 @@ export type Told =
   | { readonly kind: 'expecting' }
   | { readonly kind: 'wave'; readonly received: number; readonly latencyMs: Spread; readonly lastMs: number }
   | { readonly kind: 'methods'; readonly called: number }
+  | { readonly kind: 'expecting-end' }
+  /** `lastMs`: from `since` until the last of them saw its connection end. */
+  | { readonly kind: 'ended'; readonly count: number; readonly lastMs: number }

@@ -1,16 +1,18 @@
 /**
  * A fleet with twins on one hub: every device has its own certificate and stays connected (MQTT, mutual TLS 1.3, P-256), the hub on one core and
- * the load on the other. Measures twin updates reported durable, queries, and jobs over everybody. Prints a table and keeps it in bench/results.
+ * the load on the other. Measures twin updates reported durable, queries, jobs over everybody, and revocations. Prints a table and keeps it in bench/results.
  *
  *   node --conditions=source bench/fleet.ts [--devices 10000] [--seconds 5] [--queries 200] [--out FILE]
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { parseCertificate } from '#wire/x509'
 import type { Order, Told } from './fleet-orders.ts'
 import { type Peer, type Place, cpuSeconds, freePort, residentBytes, startHub } from './peers.ts'
 import { keepResult } from './report.ts'
@@ -225,6 +227,56 @@ async function measureJobs(load: ChildProcess): Promise<void> {
   keep('job: a method of all, calls that came to devices', called)
 }
 
+type Receipt = { readonly closed: number; readonly of: number; readonly elapsedMs: number }
+
+/** Orders one revocation and waits until the devices have seen it: what the answer took, and what the last device saw. */
+async function revoke(
+  load: ChildProcess,
+  body: object,
+  endedInAll: number,
+): Promise<{ readonly receipt: Receipt; readonly answerMs: number; readonly seenMs: number }> {
+  const since = Date.now()
+  const started = performance.now()
+  const { receipt } = await api('POST', '/api/v1/revocations', body)
+  const answerMs = performance.now() - started
+  const { closed, of, elapsedMs }: Receipt = Object(receipt)
+  if (closed !== of) throw new Error(`${closed} of ${of} sessions were closed`)
+  const { count, lastMs } = await told(load, 'ended', { kind: 'ended', count: endedInAll, since })
+  if (count !== endedInAll) throw new Error(`${count} of ${endedInAll} devices saw their connection end`)
+  return { receipt: { closed, of, elapsedMs }, answerMs, seenMs: lastMs }
+}
+
+/** Revocation of one at a time, of a group at once, and of the authority of everybody who is left. */
+async function measureRevocations(load: ChildProcess): Promise<void> {
+  await told(load, 'expecting-end', { kind: 'expect-end' })
+  const names = readdirSync(certs)
+    .filter((name) => name.endsWith('.cert.pem'))
+    .map((name) => name.replace('.cert.pem', ''))
+  const single = names.splice(0, Math.min(1_000, Math.ceil(devices / 10)))
+  const answers: number[] = []
+  const seen: number[] = []
+  let ended = 0
+  for (const name of single) {
+    const one = await revoke(load, { devices: [name] }, ++ended)
+    answers.push(one.answerMs)
+    seen.push(one.seenMs)
+  }
+  keepSpread('revoke one: until the receipt', answers)
+  keepSpread('revoke one: until the device saw it', seen)
+  const group = names.splice(0, Math.floor(devices / 2))
+  const many = await revoke(load, { devices: group }, (ended += group.length))
+  keep('revoke a group: devices', many.receipt.of)
+  keep('revoke a group: until the receipt, ms', many.answerMs)
+  keep('revoke a group: until the last device saw it, ms', many.seenMs)
+  const pem = readFileSync(join(certs, `${names[0] ?? ''}.cert.pem`), 'utf8')
+  const leaf = parseCertificate(new X509Certificate(pem).raw)
+  const issuer = leaf.ok ? leaf.value.extensions.authorityKeyId?.toString('hex') : undefined
+  const rest = await revoke(load, { issuer }, (ended += names.length))
+  keep('revoke an issuer: devices', rest.receipt.of)
+  keep('revoke an issuer: until the receipt, ms', rest.answerMs)
+  keep('revoke an issuer: until the last device saw it, ms', rest.seenMs)
+}
+
 function addFleet(): void {
   const cli = join(root, 'src/cli/main.ts')
   const words = ['device', 'add', '--count', `${devices}`, '--prefix', 'fleet-', '--out', certs]
@@ -250,6 +302,7 @@ async function measure(): Promise<void> {
       await measureJobs(load)
       await measureQueries()
       keep('RSS at the end, bytes of a device', (residentBytes(hub.pid) - fresh) / devices)
+      await measureRevocations(load)
     } finally {
       load.disconnect()
       await once(load, 'exit')
