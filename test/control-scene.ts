@@ -22,13 +22,24 @@ import { factToJson, hubMigrations, openHub, telemetryForm, twinEventBody } from
 import { type JsonFact, encodeFact } from '#journal'
 import { EnrollmentCodes, openCampaigns, pkiMigrations } from '#pki'
 import { openExpected, provisioningMigrations } from '#provisioning'
-import { openSecrets, secretMigrations } from '#vault'
+import { type VaultState, openSecrets, secretMigrations } from '#vault'
 import { FakeClock } from './fake-clock.ts'
 import { openOn } from './journal-fixture.ts'
 import { keyWrap } from './key-wrap.ts'
 import { MemoryDisk } from './memory-disk.ts'
 import { openTestStore } from './open-test-store.ts'
 import { openThrowawayPki } from './throwaway-pki.ts'
+
+const rootKeyState: VaultState = {
+  protection: 'plain-file',
+  place: {},
+  path: '/nowhere/root.key',
+  mode: 0o600,
+  insideDataDirectory: false,
+  keyId: '0011223344556677',
+  oldKeyIds: [],
+  rotation: { kind: 'none' },
+}
 
 /** What came back: the body as text, and as JSON when it is some. */
 export type Reply = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string; readonly json: unknown }
@@ -251,9 +262,9 @@ export async function openControlScene(consoleDirectory?: string) {
       show: async () => rootKeyState,
       protect: async () => ({ ok: true, value: rootKeyState }),
       rotate: async () => ({ ok: true, value: rootKeyState }),
-    },
-    async *backup() {
-      yield Buffer.from('a backup')
+      async *backup() {
+        yield Buffer.from('a backup')
+      },
     },
     egress,
     async shrink(_grant, days, progress, stop) {

@@ -1,4 +1,6 @@
+import { attestationCommands } from './tree-attestation.ts'
 import { deviceCommands } from './tree-device.ts'
+import { factoryCommands } from './tree-factory.ts'
 import { pkiCommands } from './tree-pki.ts'
 import { policyCommands } from './tree-policy.ts'
 import { routeCommands } from './tree-route.ts'
@@ -7,6 +9,7 @@ import { serviceCommands } from './tree-service.ts'
 import { fleetCommands } from './tree-fleet.ts'
 import { twinCommands } from './tree-twin.ts'
 import { transferCommands } from './tree-transfer.ts'
+import { vaultCommands } from './tree-vault.ts'
 import { jsonOption } from './device/options.ts'
 import type { CommandSpec } from './spec.ts'
 import { trustSystems } from './commands/systems.ts'
@@ -36,6 +39,7 @@ export const tree: CommandSpec = {
       load: async () => (await import('./commands/start.ts')).start,
     },
     ...deviceCommands,
+    ...attestationCommands,
     ...twinCommands,
     ...fleetCommands,
     {
@@ -70,7 +74,9 @@ export const tree: CommandSpec = {
     ...policyCommands,
     ...serviceCommands,
     ...secretCommands,
+    ...vaultCommands,
     ...pkiCommands,
+    ...factoryCommands,
     ...transferCommands,
     ...routeCommands,
     {

@@ -6,10 +6,9 @@ import type { Egress } from '#egress'
 import type { Report } from '#guard'
 import type { Hub, Registry } from '#hub'
 import type { Fact, Journal, JsonFact, Offset } from '#journal'
-import type { Campaigns, EnrollmentCodes, Pki } from '#pki'
-import type { Expected } from '#provisioning'
-import type { Factory } from '#provisioning'
-import type { Recipient, Secrets, VaultCare } from '#vault'
+import type { Campaigns, AcmeAccounts, EnrollmentCodes, Pki } from '#pki'
+import type { Expected, Factory } from '#provisioning'
+import type { Secrets, VaultCare } from '#vault'
 
 /** What the operator door is and serves. */
 export type ControlConfig = {
@@ -90,6 +89,7 @@ export type ControlPorts = {
   /** Everything that is done with devices and modules besides. */
   readonly hub: Omit<Hub, typeof Symbol.asyncDispose>
   readonly pki: Pick<Pki, 'rootPem' | 'rootFingerprintSha256' | 'issueDevices' | 'revoke' | 'certificatesOf' | 'serverCertificate'>
+  readonly acmeAccounts: Pick<AcmeAccounts, 'list' | 'add' | 'remove'>
   readonly enrollmentCodes: Pick<EnrollmentCodes, 'list' | 'add' | 'remove'>
   /** Moving the fleet to a new root. */
   readonly campaigns: Pick<Campaigns, 'plan' | 'status' | 'start' | 'hold' | 'resume' | 'rollback' | 'cutOver' | 'retire'>
@@ -113,10 +113,8 @@ export type ControlPorts = {
     Secrets,
     typeof Symbol.asyncDispose | 'readForEndpoint' | 'onChanged' | 'upkeep' | 'backup' | 'restore' | 'deletedOne'
   >
-  /** The root key. */
+  /** The root key, and backups of the whole hub. */
   readonly rootKey: Omit<VaultCare, 'settled'>
-  /** A backup of the whole hub, encrypted to the recipients. */
-  backup(grant: Grant<'secret.administer'>, recipients: readonly Recipient[], signal: AbortSignal): AsyncIterable<Buffer>
   /** Routes, endpoints and what could not be delivered. */
   readonly egress: Omit<Egress, typeof Symbol.asyncDispose | 'builtIn' | 'secretChanged'>
   /** Looks through `days` of the journal for rights that nobody used. `progress` is told the share that was read, from 0 to 1. */

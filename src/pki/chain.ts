@@ -14,7 +14,18 @@ import { namesAllowed } from './name-constraints.ts'
 /** Certificates that a path may go through without being presented, and those at which it may end. Compared by their bytes. */
 export type Known = { readonly anchors: readonly Certificate[]; readonly issuers: readonly Certificate[] }
 
-type Search = { readonly known: Known; readonly candidates: readonly Certificate[]; signaturesLeft: number; refusal: Refusal | undefined }
+/** What a leaf is for: a client signs in with it, or it is that of an endorsement key, which only decrypts (TCG EK Credential Profile 2.5). */
+export type LeafPurpose = 'client' | 'endorsement'
+
+const endorsementUsage = '2.23.133.8.1'
+
+type Search = {
+  readonly usage: string
+  readonly known: Known
+  readonly candidates: readonly Certificate[]
+  signaturesLeft: number
+  refusal: Refusal | undefined
+}
 
 const unknownIssuer = refuse('pki/unknown-issuer', 'The certificate was not issued by an authority that this hub trusts.')
 
@@ -23,12 +34,23 @@ const unknownIssuer = refuse('pki/unknown-issuer', 'The certificate was not issu
  * strength, basic constraints, path length, key usage, extended key usage and name constraints of everything on the path. Not checked:
  * validity, revocation.
  */
-export function findPath(leaf: Certificate, presented: readonly Certificate[], known: Known): Result<readonly Certificate[]> {
-  const fit = fitsAsClient(leaf)
+export function findPath(
+  leaf: Certificate,
+  presented: readonly Certificate[],
+  known: Known,
+  purpose: LeafPurpose = 'client',
+): Result<readonly Certificate[]> {
+  const fit = purpose === 'client' ? fitsAsClient(leaf) : fitsAsEndorsement(leaf)
   if (!fit.ok) return fit
   // Known ones come first: an honest client costs one signature a step whatever else it sends.
   const candidates = [...known.anchors, ...known.issuers, ...presented]
-  const search: Search = { known, candidates, signaturesLeft: limits.signaturesPerChain, refusal: undefined }
+  const search: Search = {
+    usage: purpose === 'client' ? oids.clientAuth : endorsementUsage,
+    known,
+    candidates,
+    signaturesLeft: limits.signaturesPerChain,
+    refusal: undefined,
+  }
   const path = climb([leaf], search)
   if (path) return ok(path)
   return search.refusal ? { ok: false, error: search.refusal } : unknownIssuer
@@ -78,8 +100,8 @@ function vouches(issuer: Certificate, child: Certificate, below: number, search:
     return refuse('pki/issuer-not-ca', 'The certificate was issued by one that may not sign certificates.', detail)
   if (basicConstraints.pathLength !== undefined && below > basicConstraints.pathLength)
     return refuse('pki/path-too-long', 'The chain has more intermediates than an authority in it allows.', detail)
-  if (extendedKeyUsage && !extendedKeyUsage.includes(oids.clientAuth))
-    return refuse('pki/wrong-usage', 'The certificate was issued by an authority that does not vouch for clients.', detail)
+  if (extendedKeyUsage && !extendedKeyUsage.includes(search.usage))
+    return refuse('pki/wrong-usage', 'The certificate was issued by an authority that does not vouch for this use.', detail)
   const strong = refuseWeakKey(issuer.publicKey)
   if (!strong.ok) return strong
   if (!child.signatureAlgorithm)
@@ -101,6 +123,15 @@ function fitsAsClient(leaf: Certificate): Result<unknown> {
   // Without the extension every use is allowed (RFC 5280 section 4.2.1.12). "Any" is not accepted where there is one.
   if (extendedKeyUsage && !extendedKeyUsage.includes(oids.clientAuth))
     return refuse('pki/wrong-usage', 'The certificate is not for clients.')
+  return refuseWeakKey(leaf.publicKey)
+}
+
+/** Whether a leaf is one of an endorsement key: no authority, for the exchange of keys, and for nothing else where it says what it is for. */
+function fitsAsEndorsement(leaf: Certificate): Result<unknown> {
+  const { basicConstraints, keyUsage, extendedKeyUsage } = leaf.extensions
+  const exchanges = keyUsage === undefined || keyUsage.includes('keyEncipherment') || keyUsage.includes('keyAgreement')
+  if (basicConstraints?.ca || !exchanges || (extendedKeyUsage && !extendedKeyUsage.includes(endorsementUsage)))
+    return refuse('pki/wrong-usage', 'This is not the certificate of an endorsement key.')
   return refuseWeakKey(leaf.publicKey)
 }
 

@@ -32,6 +32,7 @@ export {
   estMigrations,
   estSite,
 } from './est/index.ts'
+export { verifyEndorsement } from './endorsement.ts'
 export { type ForeignChain, type ForeignTrust, openForeignTrust } from './foreign-trust.ts'
 export { type Revocation } from './inventory.ts'
 export { type DeviceRequest, type Issued } from './issue-device.ts'

@@ -17,7 +17,7 @@ export {
 } from './enrollment.ts'
 export type { Attesting, TpmQuestion, TpmShown, WholeProof } from './attestation/attest.ts'
 export { type AttestationState, type AttestedDevice, type KeptEvidence, attestationState } from './attestation/device.ts'
-export type { Expected } from './attestation/expected.ts'
+export { type Expected, openExpected } from './attestation/expected.ts'
 export { attestationLimits } from './attestation/limits.ts'
 export type { AttestationPolicy, AttestationPolicySpec } from './attestation/policy.ts'
 export type { AttestationPorts } from './attestation/ports.ts'

@@ -122,6 +122,8 @@ export type ProvisioningPorts = {
   readonly hubs: () => readonly LinkedHub[]
   /** Issues a certificate for the key of a signing request (DER). Leaf first, then its issuers, DER. */
   readonly issue?: ((device: DeviceId, csr: Buffer, policy: CertificatePolicy) => Promise<Result<readonly Buffer[]>>) | undefined
+  /** Verifies the certificate of an endorsement key (DER, leaf first) to manufacturers' authorities (DER). Absent: none is good. */
+  readonly verifyEndorsement?: ((anchors: readonly Buffer[], presented: readonly Buffer[], now: Instant) => Result<void>) | undefined
   /** Whether the device is there, enabled, and known by certificates of this hub; else attestation gets it none. Absent: nobody asks. */
   readonly mayBeCertified?: ((device: DeviceId) => boolean) | undefined
   /** Seals a key so that only this TPM opens it. `endorsementKey` and `storageRootKey` are TPM2B_PUBLIC. */

@@ -27,6 +27,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     hub,
     pki,
     enrollmentCodes: rooms.est.codes,
+    acmeAccounts: rooms.est.acme.accounts,
     factory: rooms.provisioning.factory,
     attestation: rooms.provisioning.attestation.expected,
     campaigns: rooms.campaigns,
@@ -43,7 +44,6 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     services: back.directory,
     vault: rooms.secrets,
     rootKey: rooms.care,
-    backup: rooms.backup,
     egress,
     shrink: (_grant, days, progress, signal) =>
       proposeShrink(policies.current, { journal, broker }, { days, now: around.clock.now() }, progress, signal),

@@ -4,7 +4,7 @@ import { type Clock, type Random, type Result, ok, refuse } from '#base'
 import type { Bus } from '#bus'
 import type { Hub } from '#hub'
 import { type Journal, encodeFact } from '#journal'
-import { type Pki, openForeignTrust } from '#pki'
+import { type Pki, openForeignTrust, verifyEndorsement } from '#pki'
 import { type ChainTrust, type Provisioning, type ProvisioningPorts, openProvisioning } from '#provisioning'
 import type { Store } from '#store'
 import type { Vault } from '#vault'
@@ -59,6 +59,7 @@ export function openProvisioningRoom(
         const issued = await pki.issueDevice(issuing, { deviceId, csr, ...(lifetimeMs === undefined ? {} : { lifetimeMs }) })
         return issued.ok ? decodePem('CERTIFICATE', issued.value.certificatePem) : issued
       },
+      verifyEndorsement,
       mayBeCertified(device) {
         const found = hub.devices.find(device)
         return found?.status === 'enabled' && found.authentication.type === 'certificateAuthority'

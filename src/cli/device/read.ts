@@ -1,4 +1,5 @@
 import { type ApiDevice, certificate, connection, device, devicePage, time } from '../api.ts'
+import { attestationMembers, attested } from '../attestation/shape.ts'
 import { ask } from '../ask.ts'
 import type { Context } from '../context.ts'
 import { done } from '../exit.ts'
@@ -73,6 +74,7 @@ const detail = object({
   ),
   connections: maybe(list(connection)),
   certificates: maybe(list(certificate)),
+  attestation: maybe(attested),
 })
 
 /** `device show`: one device with its connections and certificates. */
@@ -84,7 +86,7 @@ export const deviceShow: Run = async (context, given) => {
     await context.terminal.printJson(answer.value.raw, 2)
     return done
   }
-  const { device: entry, connections, certificates, connected, state } = answer.value.value
+  const { device: entry, connections, certificates, connected, state, attestation } = answer.value.value
   const { primaryThumbprint, secondaryThumbprint } = entry.authentication
   await printMembers(context.terminal, [
     ['name', styled('bold', entry.id)],
@@ -95,6 +97,7 @@ export const deviceShow: Run = async (context, given) => {
     ['proves itself by', proofText(entry)],
     ...(primaryThumbprint === undefined ? [] : [['primary thumbprint', primaryThumbprint] as const]),
     ...(secondaryThumbprint === undefined ? [] : [['secondary thumbprint', secondaryThumbprint] as const]),
+    ...attestationMembers(attestation),
     ['created', entry.createdAt ?? '-'],
     ['changed', entry.updatedAt ?? '-'],
     ['etag', entry.etag ?? '-'],

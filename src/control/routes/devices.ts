@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { type DeviceId, type Grant, type Result, isoTime, limits, ok, parseDeviceId, refuse } from '#base'
 import { type AuthenticationText, type DevicePatch, maxStatusReasonLength, parseAuthentication } from '#hub'
+import { attestedDevice, attestedDeviceView } from '../attestation-schema.ts'
 import { etagOf } from '../identities.ts'
 import { addWithCertificates } from '../issue.ts'
 import type { ControlPorts } from '../ports.ts'
@@ -64,6 +65,7 @@ const detail = Type.Object(
     state: deviceState,
     connections: Type.Array(connection),
     certificates: Type.Array(certificate),
+    attestation: Type.Optional(attestedDevice),
     connection: endpoint,
   },
   { ...closed, title: 'DeviceDetail' },
@@ -156,9 +158,11 @@ export function deviceRoutes({ config, ports }: Parts): readonly Route[] {
         if (found === undefined) return notFound(call.params.id)
         const connections = ports.door.connections().filter((one) => one.device === found.id)
         const records = await ports.pki.certificatesOf(call.grant('device.read'), found.id)
+        const attested = await ports.attestation.find(found.id)
         call.setHeader('etag', `"${found.etag}"`)
         return ok({
           device: deviceView(found),
+          ...(attested === undefined ? {} : { attestation: attestedDeviceView(attested, clock.now()) }),
           connected: connections.length > 0,
           state: await deviceStateOf(ports, found.id, call.ask('twin.read')),
           connections: connections.map(connectionView),

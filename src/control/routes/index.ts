@@ -1,5 +1,6 @@
 import type { Route } from '../route.ts'
 import { attestationRoutes } from './attestation.ts'
+import { acmeAccountRoutes } from './acme-accounts.ts'
 import { auditRoutes } from './audit.ts'
 import { bulkRoutes } from './bulk.ts'
 import { campaignRoutes } from './campaigns.ts'
@@ -44,6 +45,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     certificateRoutes,
     campaignRoutes,
     enrollmentCodeRoutes,
+    acmeAccountRoutes,
     factoryRoutes,
     attestationRoutes,
     revocationRoutes,

@@ -169,7 +169,7 @@ export function openAttesting(ports: AttestationPorts, expected: Expected): Atte
 
 /** Whether a certificate for this endorsement key leads to a manufacturer that the operator named. */
 function isMadeBy(
-  { openTrust, clock }: AttestationPorts,
+  { verifyEndorsement, clock }: AttestationPorts,
   roots: readonly Buffer[],
   { kind }: { readonly kind: { readonly type: string; readonly key?: { export(as: { type: 'spki'; format: 'der' }): Buffer } } },
   certificates: readonly Buffer[],
@@ -180,9 +180,7 @@ function isMadeBy(
   if (!read.ok) return read
   if (kind.key?.export({ type: 'spki', format: 'der' }).equals(read.value.publicKey.der) !== true)
     return unknown('the certificate is of another endorsement key')
-  const trust = openTrust(roots)
-  if (!trust.ok) return trust
-  const path = trust.value(certificates, clock.now())
+  const path = verifyEndorsement?.(roots, certificates, clock.now()) ?? unknown('nobody verifies such certificates here')
   return path.ok ? ok(undefined) : unknown(`the certificate of the endorsement key: ${path.error.message} (${path.error.code})`)
 }
 

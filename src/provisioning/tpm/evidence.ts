@@ -126,6 +126,8 @@ export function verifyQuote(
     for (const register of wanted) hash.update(reference.get(register) ?? Buffer.alloc(0))
     if (!hash.digest().equals(says.digest)) return no('the registers are not as expected')
   }
+  // Sent again, as after an answer that was lost: no sign of a copy, and of nothing new either.
+  if (last !== undefined && text(clock) === text(last)) return no('this quote was taken before')
   if (last !== undefined && !isLater(clock, last))
     return refuse('provisioning/tpm-clone-suspected', 'The clock of the TPM went backwards.', `${text(last)}, then ${text(clock)}`)
   return read
