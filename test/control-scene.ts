@@ -222,6 +222,7 @@ export async function openControlScene(consoleDirectory?: string) {
       system: systemGrant('certificate.issue', 'est'),
       tell,
     }),
+    provisioning: { idScope: '0ne00ABCDEF' },
     attestation: openExpected({
       store,
       clock,

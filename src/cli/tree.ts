@@ -3,6 +3,7 @@ import { deviceCommands } from './tree-device.ts'
 import { factoryCommands } from './tree-factory.ts'
 import { pkiCommands } from './tree-pki.ts'
 import { policyCommands } from './tree-policy.ts'
+import { provisioningCommands } from './tree-provisioning.ts'
 import { routeCommands } from './tree-route.ts'
 import { secretCommands } from './tree-secret.ts'
 import { serviceCommands } from './tree-service.ts'
@@ -40,6 +41,7 @@ export const tree: CommandSpec = {
     },
     ...deviceCommands,
     ...attestationCommands,
+    ...provisioningCommands,
     ...twinCommands,
     ...fleetCommands,
     {

@@ -37,6 +37,7 @@ const matrix: Readonly<Record<string, 'anyone' | 'signed-in' | readonly string[]
   'POST /api/v1/lots/{lot}/export': ['certificate.issue', 'enrollment.write'],
   'POST /api/v1/lots/{lot}/report': ['certificate.issue'],
   'POST /api/v1/lots/{lot}/revoke': ['certificate.issue', 'session.close'],
+  'GET /api/v1/provisioning': ['enrollment.read'],
   'GET /api/v1/attestation/policies': ['enrollment.read'],
   'POST /api/v1/attestation/policies': ['enrollment.write'],
   'DELETE /api/v1/attestation/policies/{name}': ['enrollment.write'],

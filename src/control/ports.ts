@@ -93,6 +93,8 @@ export type ControlPorts = {
   readonly enrollmentCodes: Pick<EnrollmentCodes, 'list' | 'add' | 'remove'>
   /** Moving the fleet to a new root. */
   readonly campaigns: Pick<Campaigns, 'plan' | 'status' | 'start' | 'hold' | 'resume' | 'rollback' | 'cutOver' | 'retire'>
+  /** What devices that register are told. */
+  readonly provisioning: { readonly idScope: string }
   /** What is expected of the TPMs of devices, and what they have proven. */
   readonly attestation: Omit<Expected, 'policy'>
   /** Lots that a factory makes. */

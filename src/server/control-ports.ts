@@ -30,6 +30,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     acmeAccounts: rooms.est.acme.accounts,
     factory: rooms.provisioning.factory,
     attestation: rooms.provisioning.attestation.expected,
+    provisioning: rooms.provisioning,
     campaigns: rooms.campaigns,
     bus,
     journal,

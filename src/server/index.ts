@@ -1,3 +1,4 @@
+export { backupRecipients, rehearseFrom, restoreFrom } from './backup-desk.io.ts'
 export { type ServerConfig, defaultDataDirectory, parseConfig, readSettings } from './config.io.ts'
 export { type EffectiveSetting, effectiveJson, effectiveSettings } from './effective-settings.ts'
 export { type StartOption, startOptions } from './options.ts'

@@ -32,7 +32,7 @@ import { keyGuards } from './key-guards.ts'
 import { openKeyStore } from './key-store.io.ts'
 import { openRouting } from './egress.io.ts'
 import { openRootCampaigns } from './campaigns.ts'
-import { openEst } from './est.ts'
+import { type Enrolling, openEnrolling } from './acme.io.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
 import { blobProperties, openFileDisk } from './file-store.io.ts'
 import { guardMigrations } from './guard-ports.ts'
@@ -64,7 +64,7 @@ export type Rooms = {
   readonly pki: Pki
   /** Where keys of new issuers are made, and whether it is there. */
   readonly keys: KeyStore
-  readonly est: ReturnType<typeof openEst>
+  readonly est: Enrolling
   readonly campaigns: Campaigns
   readonly hub: Hub
   readonly provisioning: Provisioning
@@ -126,7 +126,7 @@ export async function openRooms(
   ]
   const store = scope.use(await openStore({ file: join(config.dataDirectory, 'hub.db'), key: storeKey, migrations }, { clock }, signal))
   const audit = await openAudit({ store, clock }, signal)
-  const care = await openVaultCare(config.dataDirectory, { store, vault, audit, log })
+  const care = await openVaultCare(config.dataDirectory, { store, vault, audit, clock, random, log })
   const operators = scope.use(openOperators({ clock, random, append: (grant, what) => audit.append(grant, what) }))
   const journal = scope.use(
     await openJournal(
@@ -199,7 +199,7 @@ export async function openRooms(
     ),
   )
   const campaigns = await openRootCampaigns({ store, audit, journal, pki, hub, clock, random, log, publicUrl })
-  const est = openEst({ store, audit, journal, pki, devices: hub.devices, clock, random })
+  const est = scope.use(await openEnrolling(config, { store, audit, journal, vault, pki, devices: hub.devices, clock, random, log }))
   const provisioning = scope.use(
     await openProvisioningRoom(config, { store, audit, journal, vault, pki, bus, hub, clock, random, log }, tpmSealer(random), signal),
   )
@@ -313,6 +313,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
       clock,
       random,
       est: est.site,
+      acme: est.acme.site,
       secrets: rooms.secrets,
       services,
       names: config.names,

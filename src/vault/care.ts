@@ -1,4 +1,5 @@
 import type { Grant, Result } from '#base'
+import type { Recipient } from './backup/recipient.ts'
 import type { GuardChoice } from './key-guard.ts'
 import type { VaultDescription } from './vault.ts'
 
@@ -26,6 +27,8 @@ export interface VaultCare {
   protect(grant: Grant<'secret.administer'>, choice: GuardChoice): Promise<Result<VaultState>>
   /** Begins a change of the root key, or goes on with one. Answers at once; {@link VaultCare.show} tells how far it is. */
   rotate(grant: Grant<'secret.administer'>): Promise<Result<VaultState>>
+  /** A backup of the whole hub, which goes on meanwhile, encrypted to the recipients. Throws what the disk says. */
+  backup(grant: Grant<'secret.administer'>, recipients: readonly Recipient[], signal: AbortSignal): AsyncIterable<Buffer>
   /** Resolves when nothing is being sealed anew. */
   settled(): Promise<void>
 }

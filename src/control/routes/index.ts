@@ -22,6 +22,7 @@ import { methodRoutes } from './methods.ts'
 import { moduleRoutes } from './modules.ts'
 import { openRoutes } from './open.ts'
 import { policyRoutes } from './policies.ts'
+import { provisioningRoutes } from './provisioning.ts'
 import { queryRoutes } from './query.ts'
 import { revocationRoutes } from './revocations.ts'
 import { secretRoutes } from './secrets.ts'
@@ -48,6 +49,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     acmeAccountRoutes,
     factoryRoutes,
     attestationRoutes,
+    provisioningRoutes,
     revocationRoutes,
     moduleRoutes,
     twinRoutes,
