@@ -28,6 +28,7 @@ const wanted = [
   ['rabbitmq-server', '/usr/lib/rabbitmq/bin/rabbitmq-server'],
   ['python3-confluent-kafka', '/usr/lib/python3/dist-packages/confluent_kafka/__init__.py'],
   ['softhsm2', 'softhsm2-util'],
+  ['lego', 'lego'],
   ['swtpm', 'swtpm'],
   ['tpm2-tools', 'tpm2_flushcontext'],
   ['tpm2-openssl', '/usr/share/doc/tpm2-openssl'],

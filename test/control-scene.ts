@@ -20,7 +20,7 @@ import { type Connection, type ControlPorts, controlServerLimits, openControl } 
 import { egressMigrations, endpointKinds, openEgress } from '#egress'
 import { factToJson, hubMigrations, openHub, telemetryForm, twinEventBody } from '#hub'
 import { type JsonFact, encodeFact } from '#journal'
-import { EnrollmentCodes, openCampaigns, pkiMigrations } from '#pki'
+import { EnrollmentCodes, AcmeAccounts, openCampaigns, pkiMigrations } from '#pki'
 import { openExpected, provisioningMigrations } from '#provisioning'
 import { type VaultState, openSecrets, secretMigrations } from '#vault'
 import { FakeClock } from './fake-clock.ts'
@@ -214,6 +214,16 @@ export async function openControlScene(consoleDirectory?: string) {
       report: async () => noLots,
       revoke: async () => noLots,
     },
+    acmeAccounts: new AcmeAccounts({
+      clock,
+      random,
+      store,
+      commit: audit.commit,
+      seal: (_purpose, plaintext) => wrapKey(new Secret(Buffer.from(plaintext))),
+      unseal: (_purpose, sealed) => unwrapKey(sealed),
+      system: systemGrant('certificate.issue', 'acme'),
+      tell,
+    }),
     enrollmentCodes: new EnrollmentCodes({
       clock,
       random,

@@ -5,7 +5,9 @@ import { dirname, join, resolve } from 'node:path'
 import { type Result, fail, ok, refuse } from '#base'
 import { fileDefaults, jobDefaults } from '#hub'
 import { type AuthenticationConfig, authenticationConfig } from './authentication-config.ts'
+import type { LookSettings } from '#pki'
 import { type HubLimits, hubLimits } from './hub-limits.ts'
+import { acmeConfig } from './acme-settings.ts'
 import { type KeysConfig, keysConfig } from './pki-settings.ts'
 import { startOptions } from './options.ts'
 import { type ServicesConfig, servicesConfig } from './services-config.ts'
@@ -41,6 +43,8 @@ export type ServerConfig = {
   readonly jobDevicesPerSecond: number
   /** Where keys of new issuers are made. */
   readonly keys: KeysConfig
+  /** How ACME proves names. */
+  readonly acme: LookSettings
   /** Every bound on what comes from outside. */
   readonly limits: HubLimits
   /** Threads that speak TLS with MQTT clients; 0: none. */
@@ -113,8 +117,11 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   if (!services.ok) return services
   const keys = keysConfig(settings.value.pki?.keys, fromFile)
   if (!keys.ok) return keys
+  const acme = acmeConfig(settings.value.pki?.acme, host)
+  if (!acme.ok) return acme
   return ok({
     keys: keys.value,
+    acme: acme.value,
     dataDirectory: resolve(text('data') ?? defaultDataDirectory(environment)),
     host,
     consoleHost,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { type Result, ok, refuse } from '#base'
 import type { HardwarePlace } from '#pki'
+import { acmeSchema } from './acme-settings.ts'
 
 const closed = { additionalProperties: false } as const
 const text = (description: string, standard?: string) =>
@@ -23,7 +24,7 @@ const keysSchema = Type.Object(
 )
 
 /** What stands under `pki`. */
-export const pkiSchema = Type.Optional(Type.Object({ keys: Type.Optional(keysSchema) }, { ...closed, description: 'Certificates.' }))
+export const pkiSchema = Type.Optional(Type.Object({ keys: Type.Optional(keysSchema), acme: Type.Optional(acmeSchema) }, { ...closed, description: 'Certificates.' }))
 
 /** Where keys of new issuers are made. */
 export type KeysConfig = { readonly place: 'software' } | HardwarePlace

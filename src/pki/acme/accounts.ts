@@ -16,11 +16,14 @@ export type AccountSpec = { readonly name: string; readonly names: readonly stri
 
 const purposeOf = (id: string) => `pki-acme/${id}`
 
+/** What keeping accounts needs. */
+export type AccountPorts = Pick<AcmePorts, 'clock' | 'random' | 'store' | 'commit' | 'seal' | 'unseal' | 'system' | 'tell'>
+
 /** Keeps the accounts. */
 export class AcmeAccounts {
-  readonly #ports: Omit<AcmePorts, 'look' | 'issue' | 'revoke'>
+  readonly #ports: AccountPorts
 
-  constructor(ports: Omit<AcmePorts, 'look' | 'issue' | 'revoke'>) {
+  constructor(ports: AccountPorts) {
     this.#ports = ports
   }
 
