@@ -11,6 +11,8 @@ import { limits } from './limits.ts'
 import type { PkiPorts } from './ports.ts'
 import { type ProfileName, type Template, profiles } from './profile.ts'
 import { bytesOf, textOf } from './row.ts'
+import { newestImported, readForeignAuthorities } from './authorities/imported.ts'
+import type { IssuerRole } from './authorities/imported-path.ts'
 import { type Root, type RootState, isInForce, isUnder, readRoots, rootStateRow } from './authorities/roots.ts'
 
 /*
@@ -25,12 +27,19 @@ import { type Root, type RootState, isInForce, isUnder, readRoots, rootStateRow 
 export type Role = 'root' | 'cross' | 'device-issuer' | 'server-issuer' | 'server' | 'probe'
 
 /** An authority ready to sign, and its certificate. */
-export type Authority = { readonly certificate: Certificate; readonly issuer: Issuer }
+export type Authority = {
+  readonly certificate: Certificate
+  readonly issuer: Issuer
+  /** What stands between it and its root, nearest first, where others signed it. */
+  readonly chain?: readonly Certificate[]
+}
 
 /** The authorities: the active root's certificate, every root in force, every issuer we ever made, and the two that sign now. */
 export type Authorities = {
   readonly root: Certificate
   readonly roots: readonly Root[]
+  /** Roots of others, at which our imported issuers end. */
+  readonly anchors: readonly Certificate[]
   readonly issuers: readonly Certificate[]
   readonly devices: Authority
   readonly servers: Authority
@@ -75,15 +84,17 @@ export async function openAuthorities(foundry: Foundry): Promise<Result<Authorit
   const roots = all.value.filter(isInForce)
   const active = roots.findLast(({ state }) => state === 'active')
   if (!active) throw new Error('bug: the root was made but is not there')
-  const devices = await openIssuer(foundry, active, 'device-issuer', 'device')
+  const devices = (await openImported(foundry, 'device-issuer', 'device')) ?? (await openIssuer(foundry, active, 'device-issuer', 'device'))
   if (!devices.ok) return devices
-  const servers = await openIssuer(foundry, active, 'server-issuer', 'server')
+  const servers = (await openImported(foundry, 'server-issuer', 'server')) ?? (await openIssuer(foundry, active, 'server-issuer', 'server'))
   if (!servers.ok) return servers
   const leaving = roots.find(({ state }) => state === 'leaving')
   const next = roots.find(({ state }) => state === 'published')
   const probe = next ? await openIssuer(foundry, next, 'server-issuer', 'server') : ok(leaving && servers.value)
   if (!probe.ok) return probe
   const own = await certificatesOf(foundry, ['device-issuer', 'server-issuer'])
+  const foreign = await readForeignAuthorities(foundry)
+  if (!foreign.ok) return foreign
   const crosses = leaving ? await certificatesOf(foundry, ['cross']) : []
   const bridge = crosses.filter(
     (one) => leaving && isUnder(one, leaving.certificate) && one.subject.der.equals(active.certificate.subject.der),
@@ -91,7 +102,8 @@ export async function openAuthorities(foundry: Foundry): Promise<Result<Authorit
   return ok({
     root: active.certificate,
     roots,
-    issuers: own,
+    anchors: foreign.value.anchors,
+    issuers: [...own, ...foreign.value.between],
     devices: devices.value,
     servers: servers.value,
     bridge: bridge.slice(0, 1),
@@ -282,6 +294,15 @@ async function openIssuer(
   const { certificate } = kept.value
   const key = await openAuthorityKey(foundry.ports, certificate, kept.value)
   return key.ok ? ok({ certificate, issuer: new Issuer(identityOf(certificate, [makes]), key.value) }) : key
+}
+
+async function openImported(foundry: Foundry, role: IssuerRole, makes: ProfileName): Promise<Result<Authority> | undefined> {
+  const found = await newestImported(foundry, role)
+  if (!found.ok) return found
+  if (!found.value) return undefined
+  const { certificate, chain } = found.value
+  const key = await openAuthorityKey(foundry.ports, certificate, found.value)
+  return key.ok ? ok({ certificate, chain, issuer: new Issuer(identityOf(certificate, [makes]), key.value) }) : key
 }
 
 /** What one of our own certificates shall say. */

@@ -132,7 +132,7 @@ async function signAll(
 ): Promise<Result<readonly Issued[]>> {
   const signed: Signed[] = []
   const issued: Issued[] = []
-  const issuerPem = pemOf(authority.certificate)
+  const issuerPem = [authority.certificate, ...(authority.chain ?? [])].map(pemOf).join('')
   for (const [n, { planned, privateKey }] of drafts.entries()) {
     const reservation = recorded[n]
     if (!reservation) throw new Error('bug: a draft without its reservation')

@@ -4,6 +4,7 @@ import { type Certificate, encodePem, keyIdentifier } from '#wire/x509'
 import { type ServiceRequest, issueService } from './acme/issue-service.ts'
 import { type Authorities, type Authority, type Foundry, fingerprintOf, isDue, openAuthorities, pemOf } from './authority.ts'
 import { type LotIssuer, type MadeElsewhere, adoptCertificates, lotSerials, makeLotIssuer } from './authorities/lots.ts'
+import { type Ceremony, ceremonyOf } from './authorities/ceremony-door.ts'
 import { draftRoot } from './authorities/next-root.ts'
 import { type Root, canBridge } from './authorities/roots.ts'
 import { type TrustBundle, trustBundleOf } from './authorities/trust-bundle.ts'
@@ -53,6 +54,8 @@ type Served = { readonly server: ServerCertificate; readonly probe: ServerCertif
 export class Pki implements AsyncDisposable {
   /** Lists and answers about what we revoked, for whoever asks by HTTP. */
   readonly revocations: Revocations
+  /** Issuers that others sign, and the root's key kept elsewhere. */
+  readonly ceremony: Ceremony
   readonly #foundry: Foundry
   readonly #names: ServerCertificate['names']
   readonly #chains: DeviceChains
@@ -82,6 +85,7 @@ export class Pki implements AsyncDisposable {
       publicUrl: () => publicUrl?.(),
       tell: (fact) => tell?.(fact),
     })
+    this.ceremony = ceremonyOf(foundry, names, () => this.reload())
     const stopLists = everyRenewal(clock, this.revocations, trouble)
     const stopRenewal = clock.every(limits.renewalCheckMs, () => this.#renewLater('renewal of the server certificate'))
     this.#stop = () => {
@@ -90,9 +94,11 @@ export class Pki implements AsyncDisposable {
     }
   }
 
-  /** The root certificate, PEM: what clients must trust. */
+  /** What clients must trust, PEM: the active root first, then our others in force, then the roots of others that vouch for our issuers. */
   get rootPem(): string {
-    return pemOf(this.#authorities.root)
+    const { root, roots, anchors } = this.#authorities
+    const others = certificatesOf(roots).filter(({ der }) => !der.equals(root.der))
+    return [root, ...others, ...anchors].map(pemOf).join('')
   }
 
   /** Serial number of the active root. */
@@ -180,6 +186,10 @@ export class Pki implements AsyncDisposable {
     const { ports, inventory } = this.#foundry
     // What a revoked issuer signs is worth nothing: its successor is being made.
     if (this.isRevoked(this.#authorities.devices.certificate.serial)) await this.#renewing
+    if (this.isRevoked(this.#authorities.devices.certificate.serial)) {
+      const none = refuse('pki/no-issuer', 'The issuer of device certificates was revoked, and there is no other. Its root has to sign one.')
+      return requests.map(() => none)
+    }
     return issueDevices({ ports, inventory, authority: this.#authorities.devices }, grant, requests)
   }
 

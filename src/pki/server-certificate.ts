@@ -54,7 +54,7 @@ async function currentServerCertificate(
   if (!key.ok) return key
   using secret = key.value
   const { serial, notBefore, notAfter, der } = certificate
-  const certificatePem = [certificate, authority.certificate, ...bridge].map(pemOf).join('')
+  const certificatePem = [certificate, authority.certificate, ...(authority.chain ?? bridge)].map(pemOf).join('')
   return ok({ certificatePem, keyPem: privateKeyPem(secret), names, serial, notBefore, notAfter, fingerprintSha256: fingerprintOf(der) })
 }
 
