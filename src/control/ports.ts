@@ -8,7 +8,7 @@ import type { Hub, Registry } from '#hub'
 import type { Fact, Journal, JsonFact, Offset } from '#journal'
 import type { Campaigns, AcmeAccounts, EnrollmentCodes, Pki } from '#pki'
 import type { Expected, Factory } from '#provisioning'
-import type { Secrets, VaultCare } from '#vault'
+import type { Secrets, Sync, VaultCare } from '#vault'
 
 /** What the operator door is and serves. */
 export type ControlConfig = {
