@@ -164,9 +164,9 @@ test('a device gets a certificate for a key in its TPM, and nobody else does; it
   // From here on neither is believed.
   assert.equal((await ask(hub, copy, 'pump-7', copy.read('ak.pub'), [maker.der])).status, 401)
   assert.equal((await post(hub, '/attestation/quote', body)).status, 401)
-  const kinds = (await hub.facts()).map(({ kind }) => kind)
+  const kinds = new Set((await hub.facts()).map(({ kind }) => kind))
   for (const kind of ['attestation-changed', 'device-attested', 'attestation-refused', 'tpm-clone-suspected'])
-    assert.ok(kinds.includes(kind), kind)
+    assert.ok(kinds.has(kind), kind)
   assert.match((await hub.command('attestation', 'ls')).stdout, /clone-suspected/)
   assert.notEqual((await hub.command('attestation', 'policy', 'rm', 'gateways')).code, 0)
 })

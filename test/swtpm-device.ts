@@ -189,20 +189,23 @@ function parts(blob: Buffer): readonly [Buffer, Buffer, Buffer, Buffer, Buffer, 
   return found
 }
 
-type Answer<T> = (error: Error | null, value?: T) => void
+type Answer<T> = (error: Error, value?: T) => void
+
+// Null, which the SDK's clients answer with, and its types forbid.
+const noError: Error = JSON.parse('null')
 
 /** The TPM security client that Azure's provisioning SDK for Node asks (`TpmSecurityClient` of azure-iot-provisioning-device), over a device here. */
 export function tpmSecurityClient(device: TpmDevice, registrationId: string) {
   const tell = <T>(work: Promise<T>, answer: Answer<T>) =>
     void work.then(
-      (value) => answer(null, value),
+      (value) => answer(noError, value),
       (error: unknown) => answer(error instanceof Error ? error : new Error(String(error))),
     )
   return {
-    getEndorsementKey: (answer: Answer<Buffer>) => answer(null, device.endorsementKey),
-    getStorageRootKey: (answer: Answer<Buffer>) => answer(null, device.storageRootKey),
-    getRegistrationId: (answer: Answer<string>) => answer(null, registrationId),
+    getEndorsementKey: (answer: Answer<Buffer>) => answer(noError, device.endorsementKey),
+    getStorageRootKey: (answer: Answer<Buffer>) => answer(noError, device.storageRootKey),
+    getRegistrationId: (answer: Answer<string>) => answer(noError, registrationId),
     signWithIdentity: (message: Buffer, answer: Answer<Buffer>) => tell(device.hmac(message), answer),
-    activateIdentityKey: (blob: Buffer, answer: (error: Error | null) => void) => tell(device.takeIdentityKey(blob), answer),
+    activateIdentityKey: (blob: Buffer, answer: Answer<void>) => tell(device.takeIdentityKey(blob), answer),
   }
 }

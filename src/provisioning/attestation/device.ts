@@ -71,16 +71,16 @@ function readEvidence(text: string): KeptEvidence {
   if (!read.ok) throw new Error('bug: kept evidence is no JSON')
   const clock = member(read.value, 'clock')
   return {
-    attestationKey: String(member(read.value, 'attestationKey')),
-    attestationPublic: Buffer.from(String(member(read.value, 'attestationPublic')), 'base64'),
-    key: String(member(read.value, 'key')),
+    attestationKey: textMember(read.value, 'attestationKey'),
+    attestationPublic: Buffer.from(textMember(read.value, 'attestationPublic'), 'base64'),
+    key: textMember(read.value, 'key'),
     clock: {
-      clockMs: BigInt(String(member(clock, 'clockMs'))),
+      clockMs: BigInt(textMember(clock, 'clockMs')),
       resetCount: Number(member(clock, 'resetCount')),
       restartCount: Number(member(clock, 'restartCount')),
       safe: member(clock, 'safe') === true,
     },
-    firmware: String(member(read.value, 'firmware')),
+    firmware: textMember(read.value, 'firmware'),
     provenAt: instant(Number(member(read.value, 'provenAt'))),
     quotedAt: instant(Number(member(read.value, 'quotedAt'))),
   }
@@ -91,4 +91,10 @@ function member(value: Json, name: string): Json {
     typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value).find(([own]) => own === name) : undefined
   if (found === undefined) throw new Error(`bug: kept evidence without ${name}`)
   return found[1]
+}
+
+function textMember(value: Json, name: string): string {
+  const found = member(value, name)
+  if (typeof found !== 'string') throw new Error(`bug: ${name} of kept evidence is no text`)
+  return found
 }

@@ -68,10 +68,15 @@ export function policyOf(row: Row): AttestationPolicy {
   if (typeof registers !== 'object' || registers === null || !Array.isArray(roots)) throw new Error('bug: a kept policy of attestation')
   return {
     name: textOf(row, 'name'),
-    registers: new Map(Object.entries(registers).map(([number, hex]) => [Number(number), Buffer.from(String(hex), 'hex')])),
-    roots: roots.map((root) => Buffer.from(String(root), 'base64')),
+    registers: new Map(Object.entries(registers).map(([number, hex]) => [Number(number), bytesOf(hex, 'hex')])),
+    roots: roots.map((root) => bytesOf(root, 'base64')),
     createdAt: timeOf(row, 'created_at'),
   }
+}
+
+function bytesOf(value: unknown, encoding: 'hex' | 'base64'): Buffer {
+  if (typeof value !== 'string') throw new Error('bug: a kept policy of attestation holds something else than bytes')
+  return Buffer.from(value, encoding)
 }
 
 function malformed(why: string): Result<never> {
