@@ -269,6 +269,7 @@ export async function openControlScene(consoleDirectory?: string) {
     policies,
     services,
     vault,
+    sync: { list: async () => [], add: async () => refuse('vault/sync-key', 'no'), remove: async () => ({ ok: true, value: undefined }) },
     rootKey: {
       show: async () => rootKeyState,
       protect: async () => ({ ok: true, value: rootKeyState }),

@@ -60,6 +60,43 @@ export const vaultCommands: readonly CommandSpec[] = [
         examples: [['thingwall vault rotate', 'and wait until it is done']],
         load: async () => (await import('./vault/vault.ts')).vaultRotate,
       },
+      {
+        name: 'sync',
+        summary: 'Secrets that edges hold, sealed to their keys',
+        examples: [['thingwall vault sync ls', 'which edge holds what']],
+        commands: [
+          {
+            name: 'add',
+            summary: 'Say which secrets an edge is to hold',
+            about: 'A rule of access must give each to edge:NAME besides.',
+            arguments: [{ name: 'edge', help: 'name of the edge' }],
+            options: [
+              { flag: '--certificate', takes: 'FILE', help: 'its client certificate, or public key, PEM' },
+              { flag: '--secret', takes: 'NAME', help: 'a secret that it is to hold', repeat: true },
+              { flag: '--every', takes: 'SECONDS', help: 'how often it asks', default: '3600' },
+              { flag: '--all-or-nothing', help: 'one secret that cannot be read keeps back the others' },
+            ],
+            examples: [['thingwall vault sync add edge-1 --certificate edge-1.pem --secret db-password', 'one secret']],
+            load: async () => (await import('./vault/sync.ts')).syncAdd,
+          },
+          {
+            name: 'ls',
+            aliases: ['list'],
+            summary: 'List edges, and the version that each holds',
+            options: [jsonOption],
+            examples: [['thingwall vault sync ls', 'for a person']],
+            load: async () => (await import('./vault/sync.ts')).syncLs,
+          },
+          {
+            name: 'rm',
+            aliases: ['remove'],
+            summary: 'Give an edge no more secrets',
+            arguments: [{ name: 'edge', help: 'name of the edge' }],
+            examples: [['thingwall vault sync rm edge-1', 'what it holds, it holds']],
+            load: async () => (await import('./vault/sync.ts')).syncRm,
+          },
+        ],
+      },
     ],
   },
   {

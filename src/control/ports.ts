@@ -88,7 +88,10 @@ export type ControlPorts = {
   readonly devices: Registry
   /** Everything that is done with devices and modules besides. */
   readonly hub: Omit<Hub, typeof Symbol.asyncDispose>
-  readonly pki: Pick<Pki, 'rootPem' | 'rootFingerprintSha256' | 'issueDevices' | 'revoke' | 'certificatesOf' | 'serverCertificate'>
+  readonly pki: Pick<
+    Pki,
+    'rootPem' | 'rootFingerprintSha256' | 'issueDevices' | 'revoke' | 'certificatesOf' | 'serverCertificate' | 'ceremony'
+  >
   readonly acmeAccounts: Pick<AcmeAccounts, 'list' | 'add' | 'remove'>
   readonly enrollmentCodes: Pick<EnrollmentCodes, 'list' | 'add' | 'remove'>
   /** Moving the fleet to a new root. */
@@ -113,8 +116,10 @@ export type ControlPorts = {
   /** Secrets, and who may do what with them. */
   readonly vault: Omit<
     Secrets,
-    typeof Symbol.asyncDispose | 'readForEndpoint' | 'onChanged' | 'upkeep' | 'backup' | 'restore' | 'deletedOne'
+    typeof Symbol.asyncDispose | 'readForEndpoint' | 'readForEdge' | 'onChanged' | 'upkeep' | 'backup' | 'restore' | 'deletedOne'
   >
+  /** Secrets on edges. */
+  readonly sync: Pick<Sync, 'add' | 'remove' | 'list'>
   /** The root key, and backups of the whole hub. */
   readonly rootKey: Omit<VaultCare, 'settled'>
   /** Routes, endpoints and what could not be delivered. */

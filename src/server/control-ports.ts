@@ -45,6 +45,7 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     services: back.directory,
     vault: rooms.secrets,
     rootKey: rooms.care,
+    sync: rooms.secrets.sync,
     egress,
     shrink: (_grant, days, progress, signal) =>
       proposeShrink(policies.current, { journal, broker }, { days, now: around.clock.now() }, progress, signal),

@@ -24,7 +24,7 @@ import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
 import { type Campaigns, type KeyStore, type Pki, openPki, pkiMigrations } from '#pki'
 import { type Provisioning, provisioningMigrations, tpmSealer } from '#provisioning'
 import { type Store, openStore } from '#store'
-import { type Secrets, type Vault, type VaultCare, keyDisk, openVault, secretMigrations } from '#vault'
+import { type Vault, type VaultCare, keyDisk, openVault, secretMigrations } from '#vault'
 import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
@@ -47,13 +47,13 @@ import { sitesOf } from './sites.ts'
 import { type Staples, openStaples } from './staples.ts'
 import { systemDevices } from './system-devices.ts'
 import { openVaultCare } from './vault-care.ts'
-import { openVaultSecrets } from './vault-secrets.ts'
+import { type HubSecrets, openVaultSecrets } from './vault-secrets.ts'
 
 /** Every room of a running hub, opened in order; the console comes on top of them. */
 export type Rooms = {
   readonly vault: Vault
   readonly care: VaultCare
-  readonly secrets: Secrets
+  readonly secrets: HubSecrets
   readonly store: Store
   readonly audit: Audit
   readonly operators: Operators

@@ -2,12 +2,14 @@ import { type AzureProvisioningPorts, type KeyVaultPorts, azureProvisioningSite,
 import type { Hub } from '#hub'
 import { type Pki, trustBundleSite } from '#pki'
 import { type Provisioning, attestationSite } from '#provisioning'
+import { type Sync, syncSite } from '#vault'
 import type { WebSite } from '#wire/web'
 
 /** What the sites of the HTTPS listener are joined to. */
 export type SiteRooms = KeyVaultPorts &
   AzureProvisioningPorts & { readonly pki: Pick<Pki, 'revocations' | 'trustBundle'> } & {
     readonly est: WebSite
+    readonly secrets: { readonly sync: Sync }
     readonly acme: WebSite
     readonly hub: Pick<Hub, 'containers'>
     readonly provisioning: Pick<Provisioning, 'attestation'>
@@ -22,6 +24,7 @@ export function sitesOf({ est, acme, hub, secrets, services, names, pki, provisi
     trustBundleSite(() => pki.trustBundle()),
     containerSite({ containers: hub.containers, clock, random }),
     keyVaultSite({ secrets, services, names }),
+    syncSite(secrets.sync),
     attestationSite(provisioning.attestation.device),
     azureProvisioningSite({ provisioning, services, clock, random }),
   ]

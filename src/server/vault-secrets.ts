@@ -3,7 +3,7 @@ import type { Audit } from '#audit'
 import type { Clock, Random } from '#base'
 import { type Journal, encodeFact } from '#journal'
 import type { Store } from '#store'
-import { type Secrets, type Vault, openSecrets, secretLimits, vaultKeyWrapper } from '#vault'
+import { type Secrets, type Sync, type Vault, openSecrets, openSync, secretLimits, vaultKeyWrapper } from '#vault'
 import type { Log } from './log.io.ts'
 
 type SecretRooms = {
@@ -16,9 +16,15 @@ type SecretRooms = {
   readonly log: Log
 }
 
+/** The secrets of the hub, and what of them edges hold. */
+export type HubSecrets = Secrets & { readonly sync: Sync }
+
 /** Opens the secrets of the hub, under the root key of its vault. */
-export function openVaultSecrets({ store, audit, vault, journal, clock, random, log }: SecretRooms, signal: AbortSignal): Promise<Secrets> {
-  return openSecrets(
+export async function openVaultSecrets(
+  { store, audit, vault, journal, clock, random, log }: SecretRooms,
+  signal: AbortSignal,
+): Promise<HubSecrets> {
+  const secrets = await openSecrets(
     {
       store,
       clock,
@@ -32,4 +38,13 @@ export function openVaultSecrets({ store, audit, vault, journal, clock, random, 
     },
     signal,
   )
+  const sync = openSync({
+    store,
+    clock,
+    seal: (purpose, plaintext) => vault.seal(purpose, plaintext),
+    unseal: (purpose, sealed) => vault.unseal(purpose, sealed),
+    read: (edge, name) => secrets.readForEdge(edge, name),
+    commit: (grant, what, statements) => audit.commit(grant, what, statements),
+  })
+  return { ...secrets, sync }
 }

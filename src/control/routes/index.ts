@@ -29,9 +29,11 @@ import { secretRoutes } from './secrets.ts'
 import { serviceRoutes } from './services.ts'
 import { shrinkRoutes } from './shrink.ts'
 import { signInRoutes } from './sign-in.ts'
+import { pkiRoutes } from './pki.ts'
 import { telemetryRoutes } from './telemetry.ts'
 import { transferRoutes } from './transfer.ts'
 import { twinRoutes } from './twins.ts'
+import { syncRoutes } from './sync.ts'
 import { vaultRoutes } from './vault.ts'
 import type { Parts } from './parts.ts'
 
@@ -45,6 +47,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     bulkRoutes,
     certificateRoutes,
     campaignRoutes,
+    pkiRoutes,
     enrollmentCodeRoutes,
     acmeAccountRoutes,
     factoryRoutes,
@@ -68,6 +71,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     serviceRoutes,
     secretRoutes,
     vaultRoutes,
+    syncRoutes,
     egressRoutes,
     deadLetterRoutes,
     checkRoutes,

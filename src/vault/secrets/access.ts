@@ -37,8 +37,13 @@ export function endpointAsker(endpoint: string): Asker {
   return { name: `endpoint:${endpoint}`, principals: [`endpoint:${endpoint}`, 'endpoint:*'] }
 }
 
+/** Who an edge is to the list. */
+export function edgeAsker(edge: string): Asker {
+  return { name: `edge:${edge}`, principals: [`edge:${edge}`, 'edge:*'] }
+}
+
 // Without controls and marks that reorder text; spaces are in the names of roles.
-const principalPattern = /^(?:operator|service|role|endpoint):[^\p{C}\p{Z}](?:[^\p{C}\p{Z}]| (?=[^\p{C}\p{Z}]))*$/u
+const principalPattern = /^(?:operator|service|role|endpoint|edge):[^\p{C}\p{Z}](?:[^\p{C}\p{Z}]| (?=[^\p{C}\p{Z}]))*$/u
 const secretsPattern = /^(?:[0-9A-Za-z-]{1,127}|[0-9A-Za-z-]{0,126}\*)$/
 
 /** Reads a rule to be. Refuses `vault/access-rule`. */
@@ -48,7 +53,10 @@ export function parseRule(
   rights: readonly string[],
 ): Result<Pick<AccessRule, 'principal' | 'secrets' | 'rights'>> {
   if (principal.length > secretLimits.principalCharacters || !principalPattern.test(principal))
-    return refuse('vault/access-rule', 'A principal is operator:NAME, service:NAME, role:NAME or endpoint:NAME; * is every name.')
+    return refuse(
+      'vault/access-rule',
+      'A principal is operator:NAME, service:NAME, role:NAME, endpoint:NAME or edge:NAME; * is every name.',
+    )
   if (!secretsPattern.test(secrets)) return refuse('vault/access-rule', 'Secrets are one name, or the beginning of names and *.')
   const held = secretRights.filter((right) => rights.includes(right))
   if (held.length === 0 || rights.some((right) => !held.some((one) => one === right)))

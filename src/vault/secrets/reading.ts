@@ -1,5 +1,5 @@
 import { type Grant, type Instant, type Result, type Secret, instant, ok, refuse } from '#base'
-import { type Asker, endpointAsker, refuseAccess } from './access.ts'
+import { type Asker, edgeAsker, endpointAsker, refuseAccess } from './access.ts'
 import { type From, type Held, type SecretDesk, heldOf, notFound } from './secret-desk.ts'
 import { newestJoin, versionColumns, versionOf } from './rows.ts'
 import type { RotationPolicy } from './rotation.ts'
@@ -145,7 +145,15 @@ export async function readForEndpoint(
   name: string,
   version: string | undefined,
 ): Promise<Result<ReadSecret>> {
-  const asker: Asker = endpointAsker(endpoint)
+  return await readAs(desk, endpointAsker(endpoint), name, version)
+}
+
+/** As {@link readForEndpoint}, for an edge that is to hold the secret (`edge:NAME`). */
+export async function readForEdge(desk: SecretDesk, edge: string, name: string): Promise<Result<ReadSecret>> {
+  return await readAs(desk, edgeAsker(edge), name, undefined)
+}
+
+async function readAs(desk: SecretDesk, asker: Asker, name: string, version: string | undefined): Promise<Result<ReadSecret>> {
   const grant = desk.ports.system('secret.read', `secret:${name}`)
   const allowed = desk.rules.allows(asker, 'get', name)
   const read = allowed ? await openNamed(desk, name, version) : refuseAccess(asker, 'get', name)

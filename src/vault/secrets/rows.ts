@@ -2,6 +2,7 @@ import { type Instant, instant } from '#base'
 import type { Migration, Row, Statement } from '#store'
 import { type AccessRule, parseRule } from './access.ts'
 import { secretLimits } from './limits.ts'
+import { syncMigrations } from '../sync/sync-rows.ts'
 import { type SecretVersion, keyOf, parseSecretName } from './secret.ts'
 
 /** The tables of secrets. Times are milliseconds since the epoch; tags and rights are JSON. Values are sealed before they come near a row. */
@@ -28,6 +29,7 @@ export const secretMigrations: readonly Migration[] = [
         VALUES ('operator:owner', '*', '["get","list","set","delete","rotate","purge","backup"]', 0, 'system:hub');
     `,
   },
+  ...syncMigrations,
 ]
 
 /** Columns of a version with the name of its secret, for every SELECT here. */

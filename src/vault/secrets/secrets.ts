@@ -12,6 +12,7 @@ import {
   listDeleted,
   listSecrets,
   listVersions,
+  readForEdge,
   readForEndpoint,
   readSecret,
 } from './reading.ts'
@@ -57,6 +58,8 @@ export interface Secrets extends AsyncDisposable {
   removeRule(grant: Grant<'secret.administer'>, rule: Pick<NewRule, 'principal' | 'secrets'>, from: From): Promise<Result<void>>
   /** For what the hub itself opens: the value, if a rule gives `endpoint:NAME` the right `get`. */
   readForEndpoint(endpoint: string, name: string, version: string | undefined): Promise<Result<ReadSecret>>
+  /** For an edge: the value of the newest version, if a rule gives `edge:NAME` the right `get`. */
+  readForEdge(edge: string, name: string): Promise<Result<ReadSecret>>
   /** Calls `told` with the name of every secret that may have changed, `*` for any. Returns how to be told no more. */
   onChanged(told: (name: string) => void): () => void
   /** What time does to secrets, done now: for tests and for a start. */
@@ -89,6 +92,7 @@ export async function openSecrets(ports: SecretPorts, signal: AbortSignal): Prom
     putRule: (grant, rule, from) => putRule(desk, grant, rule, from),
     removeRule: (grant, rule, from) => removeRule(desk, grant, rule, from),
     readForEndpoint: (endpoint, name, version) => readForEndpoint(desk, endpoint, name, version),
+    readForEdge: (edge, name) => readForEdge(desk, edge, name),
     onChanged: (told) => desk.onChanged(told),
     upkeep: () => upkeep(desk),
     async [Symbol.asyncDispose]() {
