@@ -126,10 +126,12 @@ export const tree: CommandSpec = {
       summary: 'Look for what is wrong with the hub and this machine',
       about:
         'Hub, clock, disk, ports, names, TPM, key, permissions: what is so, why it matters, how to mend it. Exit 1 when something must be mended.',
-      options: [jsonOption],
+      arguments: [{ name: 'part', help: 'tpm: look closely at the TPM, and at nothing else', optional: true, choices: ['tpm'] }],
+      options: [jsonOption, { flag: '--tcti', takes: 'TCTI', help: 'another TPM than that of this machine, as tpm2-tools take it' }],
       examples: [
         ['thingwall doctor', 'look'],
         ['thingwall doctor --json', 'for a program'],
+        ['thingwall doctor tpm --tcti swtpm:path=/run/tpm', 'a TPM in software'],
       ],
       load: async () => (await import('./doctor/doctor.ts')).doctor,
     },

@@ -1,14 +1,17 @@
 import { done, exit } from '../exit.ts'
-import { isSet } from '../given.ts'
+import { isSet, positions, text } from '../given.ts'
 import { styled } from '../line.ts'
 import type { Run } from '../spec.ts'
 import { collect } from './collect.io.ts'
 import { judge } from './judge.ts'
+import { collectTpm } from './tpm.io.ts'
+import { judgeTpm } from './tpm.ts'
 
-/** `doctor`: looks at this machine and the hub, and says what is wrong, why it matters and how to mend it. Exit 1 on any failure. */
+/** `doctor`: looks at this machine and the hub, and says what is wrong, why it matters and how to mend it. `doctor tpm` looks at a TPM alone. Exit 1 on any failure. */
 export const doctor: Run = async (context, given) => {
   const { terminal } = context
-  const findings = judge(await collect(context))
+  const ofTpm = positions(given, 0).includes('tpm')
+  const findings = ofTpm ? judgeTpm(await collectTpm(text(given, '--tcti'))) : judge(await collect(context))
   if (isSet(given, '--json')) await terminal.printJson(findings, 2)
   else
     for (const { name, verdict, what, why, fix } of findings) {
