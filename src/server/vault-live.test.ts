@@ -18,7 +18,8 @@ test(
     const config = parseConfig({ data: at('data'), 'key-file': at('root.key'), ...ports }, {})
     assert.ok(config.ok)
     const log = openLog('error', () => {})
-    const server = await openServer(config.value, '1', new AbortController().signal, { log })
+    await using scope = new AsyncDisposableStack()
+    const server = scope.use(await openServer(config.value, '1', new AbortController().signal, { log }))
     const run = async (...words: readonly string[]) => {
       const { code, stdout, stderr } = await runCommand(['--data', at('data'), ...words], { cwd: place.path })
       assert.equal(code, 0, `${words.join(' ')}: ${stderr}`)

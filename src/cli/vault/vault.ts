@@ -7,6 +7,7 @@ import { styled } from '../line.ts'
 import { flag, list, maybe, number, object, text as textShape } from '../shape.ts'
 import type { Run } from '../spec.ts'
 import { printMembers } from '../table.ts'
+import { pauseBetween } from '../watch/pause.io.ts'
 
 const path = '/api/v1/vault'
 const state = object({
@@ -19,7 +20,6 @@ const state = object({
   rotation: object({ kind: textShape, resealed: maybe(number), left: maybe(list(object({ place: textShape, count: number }))) }),
 })
 type State = ReturnType<typeof state>
-const pauseMs = 250
 
 /** `vault show`: who guards the root key, and how far a change of it is. */
 export const vaultShow: Run = async (context, given) => {
@@ -59,7 +59,7 @@ export const vaultRotate: Run = async (context, given) => {
   try {
     while (now.value.rotation.kind === 'running' && !context.signal.aborted) {
       progress.at(now.value.rotation.resealed ?? 0, undefined)
-      await new Promise<void>((waited) => void context.clock.after(pauseMs, waited))
+      if (!(await pauseBetween(1, context.signal))) break
       const next = await ask(
         context,
         { method: 'GET', path, failure: 'The change of the root key goes on; thingwall vault show tells how far.' },
