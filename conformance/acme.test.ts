@@ -66,7 +66,7 @@ test('lego gets, renews and revokes certificates by http-01 and tls-alpn-01, for
   assert.equal(revoked.code, 0, revoked.said)
   const records = await hub.api('GET', `/api/v1/audit`)
   assert.ok(records.text.includes('certificate.revoke'))
-  const kinds = (await hub.facts()).map((fact) => `${fact.kind} ${String(fact['change'] ?? fact['method'] ?? '')}`.trim())
+  const kinds = (await hub.facts()).map((fact) => [fact.kind, fact['change'] ?? fact['method']].join(' ').trim())
   assert.deepEqual(
     kinds.filter((kind) => kind.startsWith('acme')),
     [
