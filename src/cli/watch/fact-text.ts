@@ -7,6 +7,7 @@ import { toldOfEst } from './fact-text-est.ts'
 import { toldOfFactory } from './fact-text-factory.ts'
 import { toldOfKeys } from './fact-text-keys.ts'
 import { toldOfManagement } from './fact-text-management.ts'
+import { toldOfProvisioning } from './fact-text-provisioning.ts'
 import { toldOfSecrets } from './fact-text-secrets.ts'
 import { toldOfRevocation } from './fact-text-revocation.ts'
 
@@ -22,6 +23,7 @@ const told: ReadonlyMap<string, Told> = new Map<string, Told>([
   ...toldOfAcme,
   ...toldOfFactory,
   ...toldOfKeys,
+  ...toldOfProvisioning,
   ...toldOfSecrets,
   ...toldOfRevocation,
   [
