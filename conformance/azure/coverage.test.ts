@@ -17,7 +17,7 @@ test('the results are of the cases that there are, and of tests that are still t
   const names = new Set(results.map(({ test: name }) => name))
   assert.equal(names.size, results.length)
   for (const one of cases) assert.ok(names.delete(nameOf(one)), `${nameOf(one)}: run node scripts/azure-conformance.ts`)
-  const others = text('conformance/azure/service-rest.test.ts')
+  const others = ['service-rest', 'provisioning-service'].map((name) => text(`conformance/azure/${name}.test.ts`)).join('')
   for (const name of names) assert.ok(others.includes(`test('${name}'`), name)
 })
 

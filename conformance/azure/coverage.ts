@@ -62,7 +62,7 @@ const table = (rows: readonly Row[], outcomes: readonly Outcome[]): readonly str
 
 const introduction = `# Azure IoT Hub's SDKs, row by row
 
-Stock SDKs from npm (\`azure-iot-device\` over five transports, \`azure-iothub\`, \`@azure/event-hubs\`), changed in nothing but their connection
+Stock SDKs from npm (\`azure-iot-device\` over five transports, \`azure-iothub\`, \`@azure/event-hubs\`, those for provisioning), changed in nothing but their connection
 strings and whom they trust, against a hub that runs on the ports that they expect. Each cell is one or more tests of
 [conformance/azure](../conformance/azure); \`rest\` is what back ends ask over HTTPS, \`-\` is what an SDK does not have there. What the hub does
 otherwise than IoT Hub is in [divergences.md](divergences.md). This page is written by a run of \`node scripts/azure-conformance.ts\`.
