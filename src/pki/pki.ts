@@ -85,7 +85,8 @@ export class Pki implements AsyncDisposable {
       publicUrl: () => publicUrl?.(),
       tell: (fact) => tell?.(fact),
     })
-    this.ceremony = ceremonyOf(foundry, names, () => this.reload())
+    const signing = () => [this.#authorities.devices, this.#authorities.servers].map(({ certificate }) => certificate.serial)
+    this.ceremony = ceremonyOf(foundry, names, () => this.reload(), signing)
     const stopLists = everyRenewal(clock, this.revocations, trouble)
     const stopRenewal = clock.every(limits.renewalCheckMs, () => this.#renewLater('renewal of the server certificate'))
     this.#stop = () => {

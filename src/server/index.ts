@@ -1,6 +1,7 @@
 export { backupRecipients, rehearseFrom, restoreFrom } from './backup-desk.io.ts'
 export { type ServerConfig, defaultDataDirectory, parseConfig, readSettings } from './config.io.ts'
 export { type EffectiveSetting, effectiveJson, effectiveSettings } from './effective-settings.ts'
+export { proofOfExport, signWithRoot } from './offline-root.io.ts'
 export { type StartOption, startOptions } from './options.ts'
 export { type PolicyTestResult, testPolicyText } from './policy-check.ts'
 export { settingsPage } from './settings-page.ts'

@@ -10,10 +10,14 @@ import {
   issuerRequests,
   requestIssuer,
 } from './ceremony.ts'
+import { type AuthorityRecord, type CertificateFilter, expiryBuckets, listAuthorities, listCertificates } from './listing.ts'
+import type { KeyStoreState } from '../keys/signing-key.ts'
+import type { CertificateRecord } from '../row.ts'
+import { placeOfNewKeys } from './authority-keys.ts'
 import type { IssuerRole } from './imported-path.ts'
 import { type RemovedKey, exportRoot, removeRootKey } from './root-export.ts'
 
-/** Issuers whose certificates come from elsewhere, and the root's key that goes elsewhere. Every act is audited. */
+/** Authorities and their keys in the hands of operators: lists, issuers signed elsewhere, the root's key kept elsewhere. Every act is audited. */
 export type Ceremony = {
   /** Makes the key of an issuer here, and the request for it: see {@link requestIssuer}. */
   request(grant: Grant<'pki.administer'>, role: IssuerRole): Promise<Result<IssuerRequest>>
@@ -23,10 +27,27 @@ export type Ceremony = {
   import(grant: Grant<'pki.administer'>, answered: Answered): Promise<Result<ImportedIssuer>>
   exportRoot(grant: Grant<'pki.administer'>, passphrase: Secret): Promise<Result<Secret>>
   removeRootKey(grant: Grant<'pki.administer'>, proof: Buffer): Promise<Result<RemovedKey>>
+  authorities(grant: Grant<'pki.read'>): Promise<Result<readonly AuthorityRecord[]>>
+  /** How the place is where keys of new authorities are made. */
+  keys(grant: Grant<'pki.read'>): { readonly title: string; readonly state: KeyStoreState }
+  /** See {@link listCertificates}. */
+  certificates(
+    grant: Grant<'pki.read'>,
+    filter: CertificateFilter,
+    after: { readonly notAfter: number; readonly serial: string } | undefined,
+    limit: number,
+  ): Promise<readonly CertificateRecord[]>
+  /** See {@link expiryBuckets}. */
+  expiries(grant: Grant<'pki.read'>, spanMs: number, count: number): ReturnType<typeof expiryBuckets>
 }
 
-/** For the PKI. `reload` makes it go by the rows as they are now. */
-export function ceremonyOf(foundry: Foundry, served: readonly GeneralName[], reload: () => Promise<Result<unknown>>): Ceremony {
+/** For the PKI. `reload` makes it go by the rows as they are now; `signing` are the serials of the issuers that sign now. */
+export function ceremonyOf(
+  foundry: Foundry,
+  served: readonly GeneralName[],
+  reload: () => Promise<Result<unknown>>,
+  signing: () => readonly string[],
+): Ceremony {
   return {
     request: (grant, role) => requestIssuer(foundry, grant, role),
     waiting: () => issuerRequests(foundry),
@@ -39,5 +60,12 @@ export function ceremonyOf(foundry: Foundry, served: readonly GeneralName[], rel
     },
     exportRoot: (grant, passphrase) => exportRoot(foundry, grant, passphrase),
     removeRootKey: (grant, proof) => removeRootKey(foundry, grant, proof),
+    authorities: () => listAuthorities(foundry, new Set(signing())),
+    keys() {
+      const store = placeOfNewKeys(foundry.ports)
+      return { title: store.title, state: store.state() }
+    },
+    certificates: (_grant, filter, after, limit) => listCertificates(foundry, filter, after, Math.min(limit, 1_000)),
+    expiries: (_grant, spanMs, count) => expiryBuckets(foundry, spanMs, count),
   }
 }

@@ -1,0 +1,116 @@
+import { jsonOption } from './device/options.ts'
+import type { CommandSpec, OptionSpec } from './spec.ts'
+
+const force: OptionSpec = { flag: '--force', help: 'write over a file that is there' }
+const from: readonly OptionSpec[] = [
+  { flag: '--from', takes: 'FILE', help: 'the root as it was exported' },
+  { flag: '--passphrase-file', takes: 'FILE', help: 'the passphrase under which it was exported' },
+]
+const load = () => import('./pki/authorities.ts')
+
+/** `pki ls`, `pki authorities`, `pki issuer`, `pki root`: the inventory, and authorities in the hands of operators. */
+export const authorityCommands: readonly CommandSpec[] = [
+  {
+    name: 'ls',
+    aliases: ['list'],
+    summary: 'List certificates, those that end first in front',
+    options: [
+      { flag: '--expiring', takes: 'DAYS', help: 'only those that end within: 30d' },
+      { flag: '--device', takes: 'NAME', help: 'only those of one device' },
+      { flag: '--all', help: 'expired and revoked ones too' },
+      jsonOption,
+    ],
+    examples: [
+      ['thingwall pki ls --expiring 30d', 'what ends within a month'],
+      ['thingwall pki ls --json', 'for a program'],
+    ],
+    load: async () => (await import('./pki/certificates.ts')).certificateLs,
+  },
+  {
+    name: 'authorities',
+    summary: 'List roots and issuers, and where their keys are',
+    options: [jsonOption],
+    examples: [['thingwall pki authorities', 'for a person']],
+    load: async () => (await load()).authorityLs,
+  },
+  {
+    name: 'issuer',
+    aliases: ['issuers'],
+    summary: 'Issuers that are signed elsewhere',
+    about: 'The key is made in this hub and never leaves; see docs/pki.md.',
+    examples: [['thingwall pki issuer request --role devices --out issuer.csr.pem', 'make the request']],
+    commands: [
+      {
+        name: 'request',
+        summary: 'Make the key of an issuer and the request for it',
+        options: [
+          { flag: '--role', takes: 'ROLE', help: 'whose certificates it issues', choices: ['devices', 'servers'] },
+          { flag: '--out', takes: 'FILE', help: 'where the request goes; else to stdout' },
+          force,
+          jsonOption,
+        ],
+        examples: [['thingwall pki issuer request --role devices --out issuer.csr.pem', 'for devices']],
+        load: async () => (await load()).issuerRequest,
+      },
+      {
+        name: 'requests',
+        summary: 'List requests that wait for their certificate',
+        options: [jsonOption],
+        examples: [['thingwall pki issuer requests', 'for a person']],
+        load: async () => (await load()).issuerRequests,
+      },
+      {
+        name: 'import',
+        summary: 'Take the certificate that was signed elsewhere',
+        arguments: [{ name: 'certificate', help: 'the issuer, PEM; what stands above it may follow in the same file' }],
+        options: [
+          { flag: '--chain', takes: 'FILE', help: 'what stands above it, up to the root, PEM' },
+          { flag: '--root', takes: 'SHA256', help: 'fingerprint of the root at which it ends; not needed for one that is trusted already' },
+          jsonOption,
+        ],
+        examples: [['thingwall pki issuer import issuer.pem --chain works.pem --root 4F:2A:...', 'signed by an authority of your own']],
+        load: async () => (await load()).issuerImport,
+      },
+      {
+        name: 'forget',
+        summary: 'Forget a request and its key',
+        arguments: [{ name: 'request', help: 'as `pki issuer requests` names it' }],
+        examples: [['thingwall pki issuer forget 0123456789ab', 'nobody will sign it']],
+        load: async () => (await load()).issuerForget,
+      },
+    ],
+  },
+  {
+    name: 'root',
+    summary: "Keep the root's key where the hub is not",
+    examples: [['thingwall pki root export --out root.export.pem --passphrase-file p.txt', 'the first step']],
+    commands: [
+      {
+        name: 'export',
+        summary: 'Write the root and its key to a file, encrypted',
+        options: [
+          { flag: '--out', takes: 'FILE', help: 'where it goes' },
+          { flag: '--passphrase-file', takes: 'FILE', help: 'a passphrase of at least 20 characters' },
+          force,
+        ],
+        examples: [['thingwall pki root export --out root.export.pem --passphrase-file p.txt', 'export it']],
+        load: async () => (await load()).rootExport,
+      },
+      {
+        name: 'remove-key',
+        summary: 'Remove the key from the hub, once its export was opened here',
+        options: [...from, jsonOption],
+        examples: [['thingwall pki root remove-key --from root.export.pem --passphrase-file p.txt', 'remove it']],
+        load: async () => (await load()).rootRemoveKey,
+      },
+      {
+        name: 'sign',
+        summary: 'Sign the request of an issuer; needs no hub',
+        arguments: [{ name: 'request', help: 'as `pki issuer request` wrote it' }],
+        options: [...from, { flag: '--out', takes: 'FILE', help: 'where the issuer and the root go; else to stdout' }, force],
+        examples: [['thingwall pki root sign issuer.csr.pem --from root.export.pem --passphrase-file p.txt --out chain.pem', 'sign it']],
+        load: async () => (await load()).rootSign,
+      },
+    ],
+  },
+]
