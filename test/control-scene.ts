@@ -175,6 +175,7 @@ export async function openControlScene(consoleDirectory?: string) {
         twinEvent: twinEventBody,
         twin: async () => undefined,
         secret: () => undefined,
+        vaultSecret: async () => refuse('vault/secret-not-found', 'There is no such secret.'),
         mayReach: () => false,
         directory: '/nowhere',
         trouble,

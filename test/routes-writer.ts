@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { auditMigrations, openAudit } from '#audit'
-import { Secret, systemClock, systemRandom } from '#base'
+import { Secret, systemClock, systemRandom, refuse } from '#base'
 import { egressMigrations, endpointKinds, openEgress } from '#egress'
 import { telemetryForm, twinEventBody } from '#hub'
 import { encodeTelemetry, openJournal, systemDisk } from '#journal'
@@ -36,6 +36,7 @@ export async function openRoutesIn(directory: string) {
       twinEvent: twinEventBody,
       twin: async () => undefined,
       secret: () => undefined,
+      vaultSecret: async () => refuse('vault/secret-not-found', 'There is no such secret.'),
       mayReach: () => false,
       directory: join(directory, 'routes'),
       trouble: (what, error) => void trouble.push(`${what} ${String(error)}`),
