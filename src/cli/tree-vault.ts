@@ -3,7 +3,7 @@ import type { CommandSpec, OptionSpec } from './spec.ts'
 
 const openers: readonly OptionSpec[] = [
   { flag: '--passphrase-file', takes: 'FILE', help: 'the passphrase that it was made with' },
-  { flag: '--key', takes: 'FILE', help: 'the private key that it was made for, PEM' },
+  { flag: '--identity', takes: 'FILE', help: 'the private key that it was made for, PEM' },
 ]
 
 /** `vault`: the root key. `backup`: the whole hub in a file. */
@@ -37,7 +37,7 @@ export const vaultCommands: readonly CommandSpec[] = [
           },
           { flag: '--file', takes: 'FILE', help: 'the file with the passphrase' },
           { flag: '--module', takes: 'FILE', help: 'the PKCS #11 module' },
-          { flag: '--token', takes: 'LABEL', help: 'the label of the token' },
+          { flag: '--label', takes: 'LABEL', help: 'the label of the token' },
           { flag: '--pin-file', takes: 'FILE', help: 'the file with its PIN' },
           { flag: '--tcti', takes: 'TCTI', help: 'how the TPM is reached' },
           jsonOption,
@@ -45,7 +45,7 @@ export const vaultCommands: readonly CommandSpec[] = [
         examples: [
           ['thingwall vault protect --with passphrase-file --file /run/secrets/passphrase', 'a passphrase'],
           [
-            'thingwall vault protect --with pkcs11 --module /usr/lib/softhsm/libsofthsm2.so --token thingwall --pin-file /etc/thingwall/pin',
+            'thingwall vault protect --with pkcs11 --module /usr/lib/softhsm/libsofthsm2.so --label thingwall --pin-file /etc/thingwall/pin',
             'a token',
           ],
           ['thingwall vault protect --with tpm --tcti device:/dev/tpmrm0', 'a TPM'],
@@ -72,11 +72,11 @@ export const vaultCommands: readonly CommandSpec[] = [
             arguments: [{ name: 'edge', help: 'name of the edge' }],
             options: [
               { flag: '--certificate', takes: 'FILE', help: 'its client certificate, or public key, PEM' },
-              { flag: '--secret', takes: 'NAME', help: 'a secret that it is to hold', repeat: true },
+              { flag: '--holds', takes: 'NAME', help: 'a secret that it is to hold', repeat: true },
               { flag: '--every', takes: 'SECONDS', help: 'how often it asks', default: '3600' },
               { flag: '--all-or-nothing', help: 'one secret that cannot be read keeps back the others' },
             ],
-            examples: [['thingwall vault sync add edge-1 --certificate edge-1.pem --secret db-password', 'one secret']],
+            examples: [['thingwall vault sync add edge-1 --certificate edge-1.pem --holds db-password', 'one secret']],
             load: async () => (await import('./vault/sync.ts')).syncAdd,
           },
           {

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import {
   type Authentication,
@@ -25,6 +24,7 @@ import { type Campaigns, type KeyStore, type Pki, openPki, pkiMigrations } from 
 import { type Provisioning, provisioningMigrations, tpmSealer } from '#provisioning'
 import { type Store, openStore } from '#store'
 import { type Vault, type VaultCare, keyDisk, openVault, secretMigrations } from '#vault'
+import { describe, hostWithPort, isAddress } from './addresses.ts'
 import { azureServiceOf } from './azure-service.ts'
 import { type ServerConfig, defaultKeyFile } from './config.io.ts'
 import type { Log } from './log.io.ts'
@@ -285,7 +285,10 @@ export async function openRooms(
   }
 }
 
-type Behind = Pick<Rooms, 'est' | 'campaigns' | 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'provisioning' | 'egress'> &
+type Behind = Pick<
+  Rooms,
+  'est' | 'campaigns' | 'secrets' | 'journal' | 'broker' | 'bus' | 'pki' | 'policies' | 'hub' | 'provisioning' | 'egress'
+> &
   Pick<World, 'clock' | 'random' | 'log'> & {
     readonly authentication: Authentication
     readonly services: Services
@@ -379,30 +382,6 @@ function probeTls(pki: Pki, clientCa: string): ProbeTls | undefined {
 export function healthOf(journal: Journal): readonly string[] {
   const state = journal.state()
   return state.kind === 'open' ? [] : [`journal ${state.kind}: ${state.message}`]
-}
-
-function describe(leaf: Buffer): { readonly subject: string; readonly fingerprint: string; readonly issuer: string } | undefined {
-  try {
-    const certificate = new X509Certificate(leaf)
-    const line = (text: string | undefined) => (text ?? '').replaceAll('\n', ', ').slice(0, 256)
-    return {
-      subject: line(certificate.subject),
-      issuer: line(certificate.issuer),
-      fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-    }
-  } catch {
-    return undefined
-  }
-}
-
-/** A name as a URL has it, with the port unless it is that of HTTPS. */
-function hostWithPort(name: string, port: number): string {
-  const host = name.includes(':') ? `[${name}]` : name
-  return port === 443 ? host : `${host}:${port}`
-}
-
-function isAddress(name: string): boolean {
-  return name.includes(':') || /^\d+\.\d+\.\d+\.\d+$/.test(name)
 }
 
 /** Turns a refusal at start into a Fault: there is nobody but the operator to tell, and the hub does not run. */

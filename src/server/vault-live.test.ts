@@ -31,7 +31,7 @@ test(
     assert.match(await run('vault', 'protect', '--with', 'passphrase-file', '--file', 'pass'), /passphrase-file/)
     assert.match(readFileSync(at('root.key'), 'latin1'), /^thingwall-root-key-1 guarded /)
     for (const wrong of [
-      ['--with', 'pkcs11', '--module', '/tmp/evil.so', '--token', 'x', '--pin-file', 'pass'],
+      ['--with', 'pkcs11', '--module', '/tmp/evil.so', '--label', 'x', '--pin-file', 'pass'],
       ['--with', 'tpm', '--tcti', 'cmd:touch /tmp/evil'],
       ['--with', 'passphrase-file'],
     ])

@@ -39,7 +39,7 @@ export const backupRestore: Run = async (context, given) => {
   const keyFile = text(given, '--key-file')
   const restored = await restoreFrom(
     position(given, 0),
-    { passphraseFile: text(given, '--passphrase-file'), keyFile: text(given, '--key') },
+    { passphraseFile: text(given, '--passphrase-file'), keyFile: text(given, '--identity') },
     context.data,
     keyFile === undefined ? undefined : resolve(keyFile),
   )
@@ -56,7 +56,10 @@ export const backupRestore: Run = async (context, given) => {
 /** `backup rehearse`: restores a backup beside everything, opens every part of it, and throws it away. */
 export const backupRehearse: Run = async (context, given) => {
   const { rehearseFrom } = await import('#server')
-  const proven = await rehearseFrom(position(given, 0), { passphraseFile: text(given, '--passphrase-file'), keyFile: text(given, '--key') })
+  const proven = await rehearseFrom(position(given, 0), {
+    passphraseFile: text(given, '--passphrase-file'),
+    keyFile: text(given, '--identity'),
+  })
   if (!proven.ok) return refused('The backup was not proven.', proven)
   const { hub, createdAt, version, bytes, devices, secrets, auditRecords, auditHash, records } = proven.value
   return await members(context, given, [

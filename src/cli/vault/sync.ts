@@ -41,9 +41,9 @@ export const syncLs: Run = async (context, given) => {
 export const syncAdd: Run = async (context, given) => {
   const name = position(given, 0)
   const key = text(given, '--certificate')
-  const secrets = texts(given, '--secret')
+  const secrets = texts(given, '--holds')
   if (key === undefined || secrets.length === 0)
-    return stop(exit.usage, 'Something is missing.', undefined, 'give --certificate FILE and --secret NAME.')
+    return stop(exit.usage, 'Something is missing.', undefined, 'give --certificate FILE and --holds NAME.')
   const everySeconds = wholeNumber(given, '--every', 60, 604_800)
   if (!everySeconds.ok) return everySeconds
   const pem = readInput(key, 'certificate')

@@ -34,7 +34,7 @@ export const vaultProtect: Run = async (context, given) => {
     with: text(given, '--with'),
     file: file(text(given, '--file')),
     module: file(text(given, '--module')),
-    token: text(given, '--token'),
+    token: text(given, '--label'),
     pinFile: file(text(given, '--pin-file')),
     tcti: text(given, '--tcti'),
   }
