@@ -94,6 +94,7 @@ export async function openServer(
     hostNames: config.names,
   }
   await writeRuntimeFiles(config.dataDirectory, hubFile, rooms)
+  keepRootFile(config.dataDirectory, rooms, log, scope)
   scope.defer(() => removeRuntimeFiles(config.dataDirectory))
   // Only now: who asks whether the hub is ready may go on to read these files.
   door.answerWith(control.handle)
@@ -198,6 +199,21 @@ function consoleDirectory(): string | undefined {
 function usage(): { readonly rssBytes: number; readonly cpuSeconds: number } {
   const { user, system } = process.cpuUsage()
   return { rssBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }
+}
+
+/** Keeps `root.pem` what clients must trust, for as long as `scope` lives. */
+function keepRootFile(directory: string, { pki }: Rooms, log: Log, scope: AsyncDisposableStack): void {
+  let written = pki.rootPem
+  let turn = Promise.resolve()
+  const write = (): void => {
+    const { rootPem } = pki
+    if (rootPem === written) return
+    written = rootPem
+    turn = turn
+      .then(() => replaceFile(join(directory, 'root.pem'), rootPem, 0o644))
+      .catch((error: unknown) => log.error('root.pem could not be written', { error }))
+  }
+  scope.defer(pki.onServerCertificate(write))
 }
 
 async function writeRuntimeFiles(directory: string, hubFile: HubFile, rooms: Rooms): Promise<void> {
