@@ -124,6 +124,7 @@ export type {
   Twins,
 } from './twin.ts'
 export type { TwinFact } from './twin-change.ts'
+export { checkTwinPart, checkTwinWeight } from './twin-rules.ts'
 export {
   type TwinAbout,
   type TwinAboutParts,

@@ -9,6 +9,7 @@ import type { LookSettings } from '#pki'
 import { type HubLimits, hubLimits } from './hub-limits.ts'
 import { acmeConfig } from './acme-settings.ts'
 import { type KeysConfig, keysConfig } from './pki-settings.ts'
+import { type ProvisioningSettings, provisioningSettings } from './provisioning-settings.ts'
 import { startOptions } from './options.ts'
 import { type ServicesConfig, servicesConfig } from './services-config.ts'
 import type { Settings } from './settings-schema.ts'
@@ -43,6 +44,8 @@ export type ServerConfig = {
   readonly jobDevicesPerSecond: number
   /** Where keys of new issuers are made. */
   readonly keys: KeysConfig
+  /** What devices that register are held to. */
+  readonly provisioning: ProvisioningSettings
   /** How ACME proves names. */
   readonly acme: LookSettings
   /** Every bound on what comes from outside. */
@@ -119,9 +122,12 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   if (!keys.ok) return keys
   const acme = acmeConfig(settings.value.pki?.acme, host)
   if (!acme.ok) return acme
+  const provisioning = provisioningSettings(settings.value.provisioning, authentication.value.sasUntil)
+  if (!provisioning.ok) return provisioning
   return ok({
     keys: keys.value,
     acme: acme.value,
+    provisioning: provisioning.value,
     dataDirectory: resolve(text('data') ?? defaultDataDirectory(environment)),
     host,
     consoleHost,

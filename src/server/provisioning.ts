@@ -1,11 +1,18 @@
-import { systemGrant } from '#access'
+import { openHttpsClient, systemGrant } from '#access'
 import type { Audit } from '#audit'
 import { type Clock, type Random, type Result, ok, refuse } from '#base'
 import type { Bus } from '#bus'
-import type { Hub } from '#hub'
+import { type Hub, checkTwinPart, checkTwinWeight } from '#hub'
 import { type Journal, encodeFact } from '#journal'
 import { type Pki, openForeignTrust, verifyEndorsement } from '#pki'
-import { type ChainTrust, type Provisioning, type ProvisioningPorts, openProvisioning } from '#provisioning'
+import {
+  type ChainTrust,
+  type JsonObject,
+  type Provisioning,
+  type ProvisioningPorts,
+  openProvisioning,
+  provisioningLimits,
+} from '#provisioning'
 import type { Store } from '#store'
 import type { Vault } from '#vault'
 import { decodePem } from '#wire/x509'
@@ -29,12 +36,20 @@ type ProvisioningRooms = {
 
 /** Joins provisioning to the rooms. `tpm` seals the keys of TPMs; without it none of them registers. */
 export function openProvisioningRoom(
-  config: Pick<ServerConfig, 'names' | 'authentication'>,
+  config: Pick<ServerConfig, 'names' | 'provisioning'>,
   { store, audit, journal, vault, pki, bus, hub, clock, random, log }: ProvisioningRooms,
   tpm: ProvisioningPorts['tpm'],
   signal: AbortSignal,
 ): Promise<Provisioning> {
-  const region = undefined
+  const { symmetricKeysUntil, webhookHosts, region } = config.provisioning
+  const webhooks = openHttpsClient({
+    caPem: undefined,
+    client: undefined,
+    timeoutMs: provisioningLimits.webhookMs,
+    answerBytes: provisioningLimits.webhookBytes,
+    sockets: 16,
+  })
+  signal.addEventListener('abort', () => webhooks[Symbol.dispose](), { once: true })
   const here = ownHub({
     hub,
     hostName: () => config.names[0] ?? 'localhost',
@@ -43,7 +58,7 @@ export function openProvisioningRoom(
   })
   const issuing = systemGrant('certificate.issue', 'provisioning')
   return openProvisioning(
-    { symmetricKeysUntil: config.authentication.sasUntil, webhookHosts: [], region },
+    { symmetricKeysUntil, webhookHosts, region },
     {
       store,
       clock,
@@ -64,6 +79,9 @@ export function openProvisioningRoom(
         const found = hub.devices.find(device)
         return found?.status === 'enabled' && found.authentication.type === 'certificateAuthority'
       },
+      // The host was compared with the list of the operator, who may list a private one.
+      webhook: (url, body) => webhooks.ask({ method: 'POST', url, headers: new Map(), body }),
+      checkTwin,
       tpm,
       lots: lotPorts(pki, bus),
       tpmSecret: vault.dataKey('provisioning/tpm'),
@@ -71,6 +89,19 @@ export function openProvisioningRoom(
     },
     signal,
   )
+}
+
+/** What a twin of the hub could not hold is refused when the enrollment is written, not when its first device comes. */
+function checkTwin(tags: JsonObject, desired: JsonObject): Result<void> {
+  for (const [part, value] of [
+    ['tags', tags],
+    ['desired', desired],
+  ] as const) {
+    const checked = checkTwinPart(part, value)
+    const fits = checked.ok ? checkTwinWeight(part, checked.value) : checked
+    if (!fits.ok) return fits
+  }
+  return ok(undefined)
 }
 
 /** Trust in the authorities of enrollments. What this hub itself issued and revoked is refused, whoever vouches for it. */

@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { defaultAdmissionLimits as admission, defaultListenerLimits as listener, defaultLoadBounds as load } from '#gateway'
 import { limits as bounds } from '#base'
 import { pkiSchema } from './pki-settings.ts'
+import { provisioningSchema } from './provisioning-settings.ts'
 import { eventsSchema, routesSchema } from './routes-settings.ts'
 import { throttlesSchema } from './service-throttles.ts'
 
@@ -369,6 +370,7 @@ export const settingsSchema = Type.Object(
       'The journal.',
     ),
     pki: pkiSchema,
+    provisioning: provisioningSchema,
     keyFile: text('The root key (`--key-file`).'),
     passphraseFile: text('A file with the passphrase of the key file (`--passphrase-file`).'),
     workers: whole(
