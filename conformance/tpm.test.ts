@@ -79,7 +79,7 @@ test('a device gets a certificate for a key in its TPM, and nobody else does; it
   const words = registers.flatMap((one) => ['--register', one])
   const added = await hub.command('attestation', 'policy', 'add', 'gateways', ...words, '--root', device.path('maker.pem'))
   assert.equal(added.code, 0, added.stderr)
-  const expected = await hub.command('attestation', 'expect', 'pump-7', '--endorsement-key', device.path('ek.pub'), '--policy', 'gateways')
+  const expected = await hub.command('attestation', 'expect', 'pump-7', '--ek', device.path('ek.pub'), '--policy', 'gateways')
   assert.equal(expected.code, 0, expected.stderr)
 
   // The policy demands a certificate of the endorsement key, by that maker.

@@ -22,15 +22,20 @@ import { mayBind } from './suite-hub.ts'
 const host = 'tpm.suite.test'
 const address = '127.0.0.14'
 
-type Scene = AsyncDisposable & { readonly hub: HubProcess; readonly idScope: string; enroll(id: string, device: TpmDevice): Promise<void> }
+type Scene = AsyncDisposable & {
+  readonly host: string
+  readonly hub: HubProcess
+  readonly idScope: string
+  enroll(id: string, device: TpmDevice): Promise<void>
+}
 
-async function open(): Promise<Scene | undefined> {
+async function open(address: string, host: string, sharedKeys: boolean): Promise<Scene | undefined> {
   if (!(await mayBind(address, 443))) return undefined
   await using scope = new AsyncDisposableStack()
   const until = new Date(Date.now() + 3_600_000).toISOString()
   const settings = `names: ["${host}"]
 broker: {deniedDelaySeconds: 0}
-authentication: {sas: {allowedUntil: "${until}"}}
+${sharedKeys ? `authentication: {sas: {allowedUntil: "${until}"}}` : ''}
 services: {sharedAccessPolicies: {allowedUntil: "${until}"}}
 `
   const hub = scope.use(await HubProcess.open({ host: address, ports: { https: 443, mqtt: 8883, amqp: 5671 }, settings }))
@@ -46,6 +51,7 @@ services: {sharedAccessPolicies: {allowedUntil: "${until}"}}
   const { json: told } = await hub.api('GET', '/api/v1/provisioning')
   const held = scope.move()
   return {
+    host,
     hub,
     idScope: String(told['idScope']),
     async enroll(registrationId, device) {
@@ -62,15 +68,15 @@ let shared: ReturnType<typeof open> | undefined
 test.after(async () => (await shared)?.[Symbol.asyncDispose]())
 
 async function scene(t: TestContext): Promise<Scene | undefined> {
-  shared ??= open()
+  shared ??= open(address, host, true)
   const found = await shared
   if (found === undefined) t.skip('port 443 may not be bound here, and the SDK takes no other')
   return found
 }
 
-function register({ idScope }: Scene, device: TpmDevice, id: string, transport: 'HTTPS' | 'AMQP') {
+function register({ idScope, host: at }: Scene, device: TpmDevice, id: string, transport: 'HTTPS' | 'AMQP') {
   const client = azureProvisioning.ProvisioningDeviceClient.create(
-    host,
+    at,
     idScope,
     transport === 'HTTPS' ? new Http() : new Amqp(),
     tpmSecurityClient(device, id),
@@ -110,3 +116,16 @@ for (const transport of ['HTTPS', 'AMQP'] as const)
     await stranger.prepare('ecc')
     await assert.rejects(register(found, stranger, id, 'HTTPS'), 'another TPM registers under its name')
   })
+
+test('where shared keys are off, a device with a TPM is on the hub by none: its registration fails, and says why', async (t) => {
+  await using found = await open('127.0.0.15', 'off.suite.test', false)
+  if (found === undefined) return t.skip('port 443 may not be bound here, and the SDK takes no other')
+  await using tpm = await startSoftTpm()
+  using device = new TpmDevice(tpm.tcti)
+  await device.prepare('ecc')
+  await found.enroll('tpm-off', device)
+  await assert.rejects(register(found, device, 'tpm-off', 'HTTPS'))
+  const failed = (await found.hub.facts()).find(({ kind }) => kind === 'registration-failed')
+  assert.match(String(failed?.['message']), /Devices with shared keys are off/)
+  assert.equal((await found.hub.api('GET', '/api/v1/devices/tpm-off')).status, 404)
+})

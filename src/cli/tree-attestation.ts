@@ -11,7 +11,7 @@ export const attestationCommands: readonly CommandSpec[] = [
     about: 'The exchange, and what a device runs for it, is in docs/tpm.md.',
     examples: [
       ['thingwall attestation policy add gateways --register 0=b3f1... --root maker.pem', 'say what is demanded'],
-      ['thingwall attestation expect pump-1 --endorsement-key ek.pub --policy gateways', 'say which TPM a device has'],
+      ['thingwall attestation expect pump-1 --ek ek.pub --policy gateways', 'say which TPM a device has'],
     ],
     commands: [
       {
@@ -60,15 +60,13 @@ export const attestationCommands: readonly CommandSpec[] = [
         arguments: [device],
         options: [
           {
-            flag: '--endorsement-key',
+            flag: '--ek',
             takes: 'FILE',
             help: 'public area of the endorsement key (TPM2B_PUBLIC), as tpm2_createek -u writes it',
           },
           { flag: '--policy', takes: 'NAME', help: 'the policy that it is held to' },
         ],
-        examples: [
-          ['thingwall attestation expect pump-1 --endorsement-key ek.pub --policy gateways', 'by the key that was read on the device'],
-        ],
+        examples: [['thingwall attestation expect pump-1 --ek ek.pub --policy gateways', 'by the key that was read on the device']],
         load: async () => (await import('./attestation/device.ts')).expectDevice,
       },
       {

@@ -14,9 +14,9 @@ const pathOf = (device: string) => `/api/v1/attestation/devices/${encodeURICompo
 /** `attestation expect`: says which TPM a device has. */
 export const expectDevice: Run = async (context, given) => {
   const device = position(given, 0)
-  const file = text(given, '--endorsement-key')
+  const file = text(given, '--ek')
   if (file === undefined)
-    return stop(exit.usage, 'No endorsement key was given.', 'the hub takes no TPM that it was not told of.', 'say --endorsement-key FILE.')
+    return stop(exit.usage, 'No endorsement key was given.', 'the hub takes no TPM that it was not told of.', 'say --ek FILE.')
   const key = readInput(file, 'endorsement key')
   if (!key.ok) return key
   const policy = text(given, '--policy')
