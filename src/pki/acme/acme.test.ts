@@ -309,6 +309,9 @@ test('a binding is needed, fits one client, and is used once; keys change and ac
   assert.equal(await bind(id, mac, nobody), '403 unauthorized pki/acme-binding')
   assert.equal(await bind(id, Buffer.alloc(32), nobody), '403 unauthorized pki/acme-binding')
   assert.equal(await bind('AAAAAAAAAAAAAAAAAAAA', mac, nobody), '403 unauthorized pki/acme-binding')
+  const waiting = value(await world.acme.accounts.add(mayAdminister, { name: 'waiting', names: ['localhost'] }))
+  const fresh = waiting.macKey.use((bytes) => Buffer.from(bytes))
+  assert.equal(await bind(waiting.record.id, fresh, await client()), '403 unauthorized pki/acme-binding', 'the binding of another key')
   const { kid: _kid, ...unnamed } = who
   assert.equal((await post(unnamed, url, { onlyReturnExisting: true })).headers?.['location'], who.kid)
   const next = await client()
