@@ -49,7 +49,7 @@ const refusedAs = (name: string, status: number, code: number) => (error: unknow
 const sent = (enrollment: object) => JSON.parse(JSON.stringify(enrollment))
 
 const pem = (der: Buffer): string =>
-  `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/(.{64})/g, '$1\n')}\n-----END CERTIFICATE-----\n`
+  `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/(.{64})(?!$)/g, '$1\n')}\n-----END CERTIFICATE-----\n`
 
 test('M19: an individual enrollment is made, read, changed by its etag and deleted, each refusal of its class', async (t) => {
   const found = await scene(t)
