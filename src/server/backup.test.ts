@@ -91,12 +91,12 @@ test('a backup of a running hub is restored elsewhere, and the hub there has wha
 test('a rehearsal opens every part of a backup and leaves nothing behind', async () => {
   await using scene = await setUp()
   const { privateKey, publicKey } = generateKeyPairSync('x25519')
-  const recipient = keyRecipient(publicKey.export({ type: 'spki', format: 'pem' }).toString())
+  const recipient = keyRecipient(publicKey.export({ type: 'spki', format: 'pem' }))
   assert.ok(recipient.ok)
   assert.ok((await scene.hub.vault.beginRotation()).ok)
   const file = await scene.make('one.backup', [recipient.value])
   await scene.hub.end()
-  const pem = new Secret(Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()))
+  const pem = new Secret(Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })))
   for (const opener of [{ passphrase: passphrase() }, { pem }]) {
     const rehearsed = await rehearseBackup(file, opener)
     assert.ok(rehearsed.ok, JSON.stringify(rehearsed))
