@@ -21,7 +21,7 @@ export const certificateLs: Run = async (context, given) => {
     limit: '1000',
     ...(expiring === undefined ? {} : { expiringDays: days }),
     ...(device === undefined ? {} : { device }),
-    ...(isSet(given, '--all') ? {} : { valid: 'true' }),
+    ...(isSet(given, '--all') ? {} : { state: 'valid' }),
   })
   const rows: Row[] = []
   const raw: unknown[] = []

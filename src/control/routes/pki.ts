@@ -150,7 +150,7 @@ export function pkiRoutes({ ports }: Parts): readonly Route[] {
           expiringDays: Type.Optional(Type.Integer({ minimum: 0, maximum: 36_500 })),
           device: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
           issuer: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-          valid: Type.Optional(Type.Boolean()),
+          state: Type.Optional(Type.Literal('valid')),
           after: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
         },
@@ -165,7 +165,7 @@ export function pkiRoutes({ ports }: Parts): readonly Route[] {
         description: 'Those that end first come first; `next` goes into `after`.',
       },
       async handle(call) {
-        const { expiringDays, device, issuer, valid, after, limit = 100 } = call.query
+        const { expiringDays, device, issuer, state, after, limit = 100 } = call.query
         const [, end, serial] = /^(\d{1,15})-([0-9a-f]{1,40})$/.exec(after ?? '') ?? []
         if (after !== undefined && serial === undefined) return refuse('control/bad-page', 'There is no such page.')
         const from = serial === undefined ? undefined : { notAfter: Number(end), serial }
@@ -174,7 +174,7 @@ export function pkiRoutes({ ports }: Parts): readonly Route[] {
           ...(expiresBefore === undefined ? {} : { expiresBefore }),
           ...(device === undefined ? {} : { device }),
           ...(issuer === undefined ? {} : { issuer }),
-          ...(valid === undefined ? {} : { valid }),
+          ...(state === undefined ? {} : { valid: true }),
         }
         const found = await ceremony.certificates(call.grant('pki.read'), filter, from, limit)
         const last = found.length === limit ? found.at(-1) : undefined

@@ -86,7 +86,7 @@ export async function expiryBuckets(
 ): Promise<readonly { readonly from: number; readonly certificates: number }[]> {
   const now = ports.clock.now()
   const rows = await ports.store.query(
-    `SELECT min((not_after - ?) / ?, ?) AS bucket, count(*) AS n FROM pki_certificate
+    `SELECT CAST(min((not_after - ?) / ?, ?) AS INTEGER) AS bucket, count(*) AS n FROM pki_certificate
      WHERE fingerprint IS NOT NULL AND revoked_at IS NULL AND not_after >= ? GROUP BY bucket`,
     now,
     spanMs,
