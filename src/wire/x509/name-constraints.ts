@@ -61,6 +61,7 @@ function encodeSubtree(subtree: NameSubtree): Buffer {
       const mask = masked(Buffer.alloc(network.bytes.length, 0xff), network.prefixBits)
       return element(contextTag(7, false), network.bytes, mask)
     }
+    case 'other':
     default:
       throw new Error('bug: a subtree that cannot be written')
   }
