@@ -54,7 +54,7 @@ async function distribute({ configurations }: Hub, { version, sha256 }: TrustBun
     const url = publicUrl === undefined ? '/pki/trust-bundle' : `${publicUrl}/pki/trust-bundle`
     const made = await configurations.create(mayWrite, {
       id,
-      labels: { purpose: 'roots that devices must trust' },
+      labels: { purpose: 'trust' },
       content: { deviceContent: { 'properties.desired.thingwall.trustBundle': { version, sha256, url } } },
       targetCondition: '*',
       priority: 0,
