@@ -12,7 +12,10 @@ export const transports = ['mqtts', 'wss'] as const
 export type Transport = (typeof transports)[number]
 
 /** What the client side of a test connection may choose. */
-export type RawOptions = Pick<ConnectionOptions, 'ca' | 'servername' | 'cert' | 'key' | 'minVersion' | 'maxVersion' | 'ciphers' | 'session'> & {
+export type RawOptions = Pick<
+  ConnectionOptions,
+  'ca' | 'servername' | 'cert' | 'key' | 'minVersion' | 'maxVersion' | 'ciphers' | 'session'
+> & {
   /** The address of this machine to come from: to the hub each is another peer. */
   readonly localAddress?: string
 }

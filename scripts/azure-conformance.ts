@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { type Outcome, cellOf, page } from '../conformance/azure/coverage.ts'
 
 const root = new URL('..', import.meta.url)
-const files = ['azure', 'service-rest', 'provisioning-service'].map((name) => fileURLToPath(new URL(`conformance/azure/${name}.test.ts`, root)))
+const files = ['azure', 'service-rest', 'provisioning-service'].map((name) =>
+  fileURLToPath(new URL(`conformance/azure/${name}.test.ts`, root)),
+)
 const outcomes: Outcome[] = []
 const take = (name: string, result: Outcome['result']): void => {
   if (cellOf(name) !== undefined) outcomes.push({ test: name, result })

@@ -18,7 +18,7 @@ const address = '127.0.0.11'
 
 type Scene = AsyncDisposable & {
   readonly hub: HubProcess
-  client(name: string): SecretClient
+  readonly client: (name: string) => SecretClient
   readonly scopes: readonly string[]
 }
 

@@ -64,12 +64,19 @@ export const campaignForward = Type.Object(
 export function campaignView({ campaign, ...numbers }: CampaignStatus): Static<typeof campaignStatus> {
   const { id, stage, isBridged, held, failures, failureLimit, startedAt, cutOverAt, endedAt, excepted } = campaign
   return {
-    ...{ id, stage, isBridged, failures, failureLimit },
+    id,
+    stage,
+    isBridged,
+    failures,
+    failureLimit,
     held: held ?? null,
     startedAt: isoTime(startedAt),
     cutOverAt: cutOverAt === undefined ? null : isoTime(cutOverAt),
     endedAt: endedAt === undefined ? null : isoTime(endedAt),
-    ...{ devices: numbers.devices, proven: numbers.proven, issued: numbers.issued, moved: numbers.moved },
+    devices: numbers.devices,
+    proven: numbers.proven,
+    issued: numbers.issued,
+    moved: numbers.moved,
     groups: [...numbers.groups],
     laggards: [...numbers.laggards],
     excepted: [...excepted],

@@ -41,7 +41,7 @@ export function createMqttServer(desk: Desk, front: Front, strangers: Set<Strang
   return {
     emit: (event, socket) => server.emit(event, socket),
     setSecureContext: (next) => server.setSecureContext(next),
-    setTicketKeys: (keys) => void server.setTicketKeys(keys),
+    setTicketKeys: (keys) => server.setTicketKeys(keys),
     setProbe: (probe) => names.set(probe),
   }
 }

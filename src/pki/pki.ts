@@ -188,7 +188,10 @@ export class Pki implements AsyncDisposable {
     // What a revoked issuer signs is worth nothing: its successor is being made.
     if (this.isRevoked(this.#authorities.devices.certificate.serial)) await this.#renewing
     if (this.isRevoked(this.#authorities.devices.certificate.serial)) {
-      const none = refuse('pki/no-issuer', 'The issuer of device certificates was revoked, and there is no other. Its root has to sign one.')
+      const none = refuse(
+        'pki/no-issuer',
+        'The issuer of device certificates was revoked, and there is no other. Its root has to sign one.',
+      )
       return requests.map(() => none)
     }
     return issueDevices({ ports, inventory, authority: this.#authorities.devices }, grant, requests)

@@ -102,26 +102,20 @@ function readAttestation(kind: EnrollmentSpec['kind'], json: Json | undefined, h
   const type = member(json, 'type')
   const part = typeof type === 'string' ? (member(json, type) ?? {}) : undefined
   if (part !== undefined && !isObject(part)) return malformed('the member of attestation that its type names must be an object')
-  switch (type) {
-    case 'none':
-      return kind === 'individual' ? ok({ attestation: { type: 'none' }, keys: noKeys }) : malformed('a group needs an attestation')
-    case 'symmetricKey': {
-      const primary = readKey(member(part ?? {}, 'primaryKey'))
-      const secondary = readKey(member(part ?? {}, 'secondaryKey'))
-      if (!primary.ok) return primary
-      return secondary.ok
-        ? ok({ attestation: { type: 'symmetricKey' }, keys: { primary: primary.value, secondary: secondary.value } })
-        : secondary
-    }
-    case 'tpm':
-      return kind === 'individual' ? readTpm(part ?? {}) : malformed('a group cannot be attested by TPM')
-    case 'x509': {
-      const attestation = readX509(kind, part ?? {}, held)
-      return attestation.ok ? ok({ attestation: attestation.value, keys: noKeys }) : attestation
-    }
-    default:
-      return malformed('attestation.type is none of x509, tpm, symmetricKey and none')
+  if (type === 'none')
+    return kind === 'individual' ? ok({ attestation: { type: 'none' }, keys: noKeys }) : malformed('a group needs an attestation')
+  if (type === 'symmetricKey') {
+    const primary = readKey(member(part ?? {}, 'primaryKey'))
+    const secondary = readKey(member(part ?? {}, 'secondaryKey'))
+    if (!primary.ok) return primary
+    return secondary.ok
+      ? ok({ attestation: { type: 'symmetricKey' }, keys: { primary: primary.value, secondary: secondary.value } })
+      : secondary
   }
+  if (type === 'tpm') return kind === 'individual' ? readTpm(part ?? {}) : malformed('a group cannot be attested by TPM')
+  if (type !== 'x509') return malformed('attestation.type is none of x509, tpm, symmetricKey and none')
+  const attestation = readX509(kind, part ?? {}, held)
+  return attestation.ok ? ok({ attestation: attestation.value, keys: noKeys }) : attestation
 }
 
 /** Base64 of 16 to 64 bytes; empty asks for a new one (azure-wire 7.3). What was read is never told. */
@@ -332,7 +326,8 @@ export function attestationJson(attestation: Attestation, form: EnrollmentForm):
     }
     case 'caReferences':
       return { type: 'x509', x509: { caReferences: pair(attestation.names, (name) => name) } }
-    default:
+    case 'clientCertificates':
+    case 'signingCertificates':
       return { type: 'x509', x509: { [attestation.type]: pair(attestation.certificates, certificate) } }
   }
 }

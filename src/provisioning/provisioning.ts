@@ -57,11 +57,11 @@ export async function openProvisioning(config: ProvisioningConfig, ports: Provis
     factory,
     device: {
       idScope,
-      authenticate: proofs.authenticate,
-      challenge: proofs.challenge,
-      register: registrar.register,
-      operation: registrar.operation,
-      lookup: registrar.lookup,
+      authenticate: (claim) => proofs.authenticate(claim),
+      challenge: (claim) => proofs.challenge(claim),
+      register: (registrant, request) => registrar.register(registrant, request),
+      operation: (registrant, id) => registrar.operation(registrant, id),
+      lookup: (registrant) => registrar.lookup(registrant),
     },
     [Symbol.asyncDispose]: () => registrar.settled(),
   }

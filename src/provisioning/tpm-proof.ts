@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { type Result, Secret, ok, refuse } from '#base'
+import { type Result, Secret, refuse } from '#base'
 import type { TpmClaim } from './device.ts'
 import type { Enrollment } from './enrollment.ts'
 import { provisioningLimits } from './limits.ts'

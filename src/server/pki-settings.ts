@@ -24,7 +24,9 @@ const keysSchema = Type.Object(
 )
 
 /** What stands under `pki`. */
-export const pkiSchema = Type.Optional(Type.Object({ keys: Type.Optional(keysSchema), acme: Type.Optional(acmeSchema) }, { ...closed, description: 'Certificates.' }))
+export const pkiSchema = Type.Optional(
+  Type.Object({ keys: Type.Optional(keysSchema), acme: Type.Optional(acmeSchema) }, { ...closed, description: 'Certificates.' }),
+)
 
 /** Where keys of new issuers are made. */
 export type KeysConfig = { readonly place: 'software' } | HardwarePlace

@@ -1,6 +1,5 @@
 import { type Instant, type Result, instant } from '#base'
-import type { Campaign, CampaignEvent, Exception, Readiness, Step } from '../../src/pki/campaigns/machine.ts'
-import type { RootState } from '../../src/pki/authorities/roots.ts'
+import type { Campaign, CampaignEvent, Exception, Readiness, RootState, Step } from '#pki'
 
 /*
  * Theory of operation. A fleet lives through a change of the root, a day at a time. Devices connect, take over what the twin tells them to trust, prove it,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Campaign, step } from '../../src/pki/campaigns/machine.ts'
+import { type Campaign, campaignStep as step } from '#pki'
 import { SeededRandom } from '../seeded-random.ts'
 import { CampaignWorld, type Machine, type Outcome, type WorldOptions } from './campaign-world.ts'
 
