@@ -10,7 +10,7 @@ import { Publishers } from './publishers.ts'
  */
 
 /** Crashes in one run; THINGWALL_CRASHES=200 for the long one. */
-const cycles = Number(process.env['THINGWALL_CRASHES'] ?? 20)
+const cycles = Number(process.env['THINGWALL_CRASHES'] ?? 12)
 const clients = 50
 const seed = Number(process.env['THINGWALL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
