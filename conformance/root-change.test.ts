@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { request } from 'node:https'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import azureCommon from 'azure-iot-common'
 import azure from 'azure-iot-device'
 import azureMqtt from 'azure-iot-device-mqtt'
 import { HubProcess, type TestDevice } from './hub.ts'
@@ -17,6 +18,8 @@ type Identity = Pick<TestDevice, 'id' | 'cert' | 'key' | 'ca'>
 async function openSdk(hub: HubProcess, { id, cert, key, ca }: Identity): Promise<InstanceType<typeof Client>> {
   const client = Client.fromConnectionString(`HostName=${hub.host}:${hub.ports.mqtt};DeviceId=${id};x509=true`, Mqtt)
   await client.setOptions({ cert, key, ca })
+  // Two connections of one device must not take each other's place for ever: who was replaced stays away.
+  client.setRetryPolicy(new azureCommon.NoRetry())
   await client.open()
   return client
 }
@@ -37,7 +40,7 @@ class Sender {
   async moveTo(client: InstanceType<typeof Client>): Promise<void> {
     const before = this.#client
     this.#client = client
-    await before.close().catch(() => undefined)
+    await Promise.race([before.close().catch(() => undefined), pause(2_000)])
   }
 
   /** Sends no more. */
@@ -48,16 +51,18 @@ class Sender {
   async end(): Promise<void> {
     this.stop()
     await this.#done
-    await this.#client.close()
+    await Promise.race([this.#client.close(), pause(2_000)])
   }
 
   async #run(): Promise<void> {
     for (let number = 0; !this.#isOver; number++) {
       for (;;) {
-        const sent = await this.#client.sendEvent(new Message(JSON.stringify({ number }))).then(
+        const sending = this.#client.sendEvent(new Message(JSON.stringify({ number }))).then(
           () => true,
           () => false,
         )
+        // What the client never answers, because its connection went, was not acknowledged.
+        const sent = await Promise.race([sending, pause(2_000, false)])
         if (sent) break
         if (this.#isOver) return
         await pause(20)
