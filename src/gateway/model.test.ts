@@ -10,7 +10,7 @@ import { type ModelAction, allows } from '../../test/model/authority.ts'
  * step every packet and every missing packet is accounted for. At the end of each history everyone comes back under a policy that allows
  * everything, and nothing that was owed may be missing then, nothing may be held, and the journal has what was allowed to be published.
  *
- * The suite plays 30,000 here and in `model-more.test.ts`, and 100,000 of the engine alone in `src/broker/history.model.test.ts`; THINGWALL_HISTORIES
+ * The suite plays 20,000 here and in `model-more.test.ts`, and 100,000 of the engine alone in `src/broker/history.model.test.ts`; THINGWALL_HISTORIES
  * plays more, THINGWALL_SEED plays one again.
  *
  * Each of these, put into the engine by hand, is found, with the history cut down to a few steps:
@@ -45,7 +45,7 @@ test('every decision of random policies is the one of the specification [edge 1.
 })
 
 const seed = process.env['THINGWALL_SEED']
-const histories = Number(process.env['THINGWALL_HISTORIES'] ?? (seed === undefined ? 15_000 : 1))
+const histories = Number(process.env['THINGWALL_HISTORIES'] ?? (seed === undefined ? 10_000 : 1))
 
 test(`${histories} histories from seed ${seed ?? 1}: nothing denied is taken or delivered, nothing allowed is lost or comes twice`, () =>
   liveAll(Number(seed ?? 1), histories))

@@ -105,7 +105,7 @@ metadata:
     {},
   )
   assert.ok(config.ok, JSON.stringify(config))
-  await openDataDirectory(config.value.dataDirectory, systemRandom)
+  await openDataDirectory(config.value.dataDirectory)
   let aheadMs = 0
   const clock = { ...systemClock, now: () => plus(systemClock.now(), aheadMs) }
   const world = { clock, random: systemRandom, log: openLog('error', () => {}), step: () => {}, environment: {} }

@@ -9,7 +9,7 @@ import { type Recipient, keyRecipient, passphraseRecipient } from '#vault'
 import { temporaryDirectory } from '../../test/throwaway-pki.ts'
 import { makeBackup } from './backup.io.ts'
 import { parseConfig } from './config.io.ts'
-import { openDataDirectory } from './data-directory.io.ts'
+import { openDataDirectory, readHubId } from './data-directory.io.ts'
 import { openLog } from './log.io.ts'
 import { rehearseBackup, restoreBackup } from './restore.io.ts'
 import { openRooms } from './rooms.io.ts'
@@ -28,7 +28,8 @@ async function openHub(data: string, keyFile: string, isNew: boolean) {
   const ports = { 'mqtt-port': '0', 'https-port': '0', 'amqp-port': '0', workers: '0' }
   const config = parseConfig({ data, 'key-file': keyFile, ...ports }, {})
   assert.ok(config.ok)
-  const { id } = await openDataDirectory(data, systemRandom)
+  await openDataDirectory(data)
+  const { id } = await readHubId(data, systemRandom)
   const scope = new AsyncDisposableStack()
   const world = { clock: systemClock, random: systemRandom, log: openLog('error', () => {}), step: () => {}, environment: {} }
   const rooms = await openRooms(config.value, id, isNew, world, scope, signal)

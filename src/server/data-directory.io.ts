@@ -15,12 +15,17 @@ export type HubFile = {
   readonly hostNames: readonly string[]
 }
 
-/** Makes the data directory, for its owner alone, and gives the hub's own id in it: 16 hex digits, made once. */
-export async function openDataDirectory(directory: string, random: Random): Promise<{ readonly id: string; readonly isNew: boolean }> {
-  try {
+/** Makes the data directory, for its owner alone. */
+export const openDataDirectory = (directory: string): Promise<void> =>
+  usable(directory, async () => {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const { mode } = await stat(directory)
     if ((mode & 0o077) !== 0) await chmod(directory, 0o700)
+  })
+
+/** The hub's own id in a directory that is locked already, for of two starts at once only one is the first: 16 hex digits, made once. */
+export const readHubId = (directory: string, random: Random): Promise<{ readonly id: string; readonly isNew: boolean }> =>
+  usable(directory, async () => {
     const file = join(directory, 'hub.id')
     const known = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined
@@ -30,6 +35,11 @@ export async function openDataDirectory(directory: string, random: Random): Prom
     const id = random.bytes(8).toString('hex')
     await replaceFile(file, `${id}\n`, 0o600)
     return { id, isNew: true }
+  })
+
+async function usable<T>(directory: string, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use()
   } catch (error) {
     throw new Fault(
       'server/data-directory',

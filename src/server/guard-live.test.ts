@@ -28,7 +28,7 @@ async function check(change: Change = () => ({}), only?: readonly string[]) {
   const config = parseConfig({ data: join(directory.path, 'data'), 'key-file': join(directory.path, 'key', 'root.key'), ...ports }, {})
   assert.ok(config.ok)
   const { dataDirectory, names } = config.value
-  await openDataDirectory(dataDirectory, systemRandom)
+  await openDataDirectory(dataDirectory)
   const log = openLog('error', () => undefined)
   const world = { clock: systemClock, random: systemRandom, log, step: () => undefined, environment: {} }
   const rooms = await openRooms(config.value, randomBytes(8).toString('hex'), true, world, scope, signal)

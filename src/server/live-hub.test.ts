@@ -60,7 +60,7 @@ export async function openLiveHub(httpsPort: 0 | 443 = 0) {
     {},
   )
   assert.ok(config.ok)
-  await openDataDirectory(config.value.dataDirectory, systemRandom)
+  await openDataDirectory(config.value.dataDirectory)
   const world = {
     clock: systemClock,
     random: systemRandom,

@@ -34,7 +34,7 @@ async function hub() {
     {},
   )
   assert.ok(config.ok)
-  await openDataDirectory(config.value.dataDirectory, systemRandom)
+  await openDataDirectory(config.value.dataDirectory)
   const world = { clock: systemClock, random: systemRandom, log: openLog('error', () => {}), step: () => {}, environment: {} }
   const hubId = randomBytes(8).toString('hex')
   let running = new AsyncDisposableStack()

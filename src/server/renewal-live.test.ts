@@ -33,7 +33,7 @@ for (const workers of ['0', '2'])
     )
     const id = parseDeviceId('pump-1')
     assert.ok(config.ok && id.ok)
-    await openDataDirectory(config.value.dataDirectory, systemRandom)
+    await openDataDirectory(config.value.dataDirectory)
     // The hub was opened seventy days ago: its ninety-day certificate is due.
     let behindMs = 70 * dayMs
     const clock = { ...systemClock, now: () => plus(systemClock.now(), -behindMs) }

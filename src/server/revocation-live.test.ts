@@ -36,7 +36,7 @@ for (const workers of [0, 2])
       const flags = { data: join(folder, 'data'), 'key-file': join(folder, 'root.key'), workers: `${workers}` }
       const config = parseConfig({ ...flags, 'mqtt-port': '0', 'https-port': '0', 'amqp-port': '0' }, {})
       assert.ok(config.ok)
-      await openDataDirectory(config.value.dataDirectory, systemRandom)
+      await openDataDirectory(config.value.dataDirectory)
       const world = { clock: systemClock, random: systemRandom, log: openLog('error', () => {}), step: () => {}, environment: {} }
       rooms = await openRooms(config.value, randomBytes(8).toString('hex'), true, world, scope, signal)
     })

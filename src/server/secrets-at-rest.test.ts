@@ -50,7 +50,7 @@ test('a stolen data directory tells no secret and no private key: every byte of 
   const ports = { 'mqtt-port': '0', 'https-port': '0', 'amqp-port': '0', workers: '0' }
   const config = parseConfig({ data, 'key-file': join(path, 'root.key'), ...ports }, {})
   assert.ok(config.ok)
-  await openDataDirectory(data, systemRandom)
+  await openDataDirectory(data)
   const world = { clock: systemClock, random: systemRandom, log: openLog('error', () => {}), step: () => {}, environment: {} }
   const running = new AsyncDisposableStack()
   const { secrets, pki } = await openRooms(config.value, randomBytes(8).toString('hex'), true, world, running, signal)

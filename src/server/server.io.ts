@@ -12,7 +12,7 @@ import { encodeFact } from '#journal'
 import { lockDirectory } from '#store'
 import { type ServerConfig, defaultDataDirectory, defaultKeyFile } from './config.io.ts'
 import { controlPorts } from './control-ports.ts'
-import { type HubFile, openDataDirectory, removeRuntimeFiles, replaceFile } from './data-directory.io.ts'
+import { type HubFile, openDataDirectory, readHubId, removeRuntimeFiles, replaceFile } from './data-directory.io.ts'
 import { guardPorts } from './guard-ports.ts'
 import { replayRecent, tellDamage } from './journal-followers.ts'
 import { type Log, openLog } from './log.io.ts'
@@ -44,8 +44,9 @@ export async function openServer(
   const trouble = (what: string, error: unknown) => log.error(what, { error })
   const started = clock.monotonic()
   await using scope = new AsyncDisposableStack()
-  const { id, isNew } = await openDataDirectory(config.dataDirectory, random)
+  await openDataDirectory(config.dataDirectory)
   scope.use(insist(lockDirectory(config.dataDirectory)))
+  const { id, isNew } = await readHubId(config.dataDirectory, random)
   const rooms = await openRooms(config, id, isNew, { clock, random, log, step, environment: process.env }, scope, signal)
 
   step('console')

@@ -35,7 +35,7 @@ async function open() {
     {},
   )
   assert.ok(config.ok)
-  await openDataDirectory(config.value.dataDirectory, systemRandom)
+  await openDataDirectory(config.value.dataDirectory)
   const world = { clock: systemClock, random: systemRandom, log: openLog('error', () => {}), step: () => {}, environment: {} }
   const running = scope.use(new AsyncDisposableStack())
   const rooms = await openRooms(config.value, randomBytes(8).toString('hex'), true, world, running, signal)

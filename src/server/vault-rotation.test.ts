@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { type Action, type Grant, Secret, systemClock, systemRandom } from '#base'
 import { temporaryDirectory } from '../../test/throwaway-pki.ts'
 import { parseConfig } from './config.io.ts'
-import { openDataDirectory } from './data-directory.io.ts'
+import { openDataDirectory, readHubId } from './data-directory.io.ts'
 import { openLog } from './log.io.ts'
 import { openRooms } from './rooms.io.ts'
 
@@ -25,7 +25,8 @@ async function hub() {
   const ports = { 'mqtt-port': '0', 'https-port': '0', 'amqp-port': '0', workers: '0' }
   const config = parseConfig({ data, 'key-file': join(path, 'root.key'), ...ports }, {})
   assert.ok(config.ok)
-  const { id } = await openDataDirectory(data, systemRandom)
+  await openDataDirectory(data)
+  const { id } = await readHubId(data, systemRandom)
   let isNew = true
   return {
     ...directory,

@@ -92,7 +92,7 @@ for (const workers of [0, 2])
       const id = parseDeviceId('pump-1')
       assert.ok(config.ok && id.ok)
       device = id.value
-      await openDataDirectory(config.value.dataDirectory, systemRandom)
+      await openDataDirectory(config.value.dataDirectory)
       const world = {
         clock: systemClock,
         random: systemRandom,
