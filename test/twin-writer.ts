@@ -49,7 +49,13 @@ export async function openHubIn(directory: string) {
 /** How many devices the process to be killed has. */
 export const writtenDevices = 40
 
-// A process to be killed: each device reports for ever, counting, and every answer is printed: device, count, version. Argument: directory.
+/** Resolves when the pipe has the line: what waits in this process would be lost with it, and its device be further than anybody was told. */
+function printed(line: string): Promise<void> {
+  return new Promise((resolve) => void process.stdout.write(line, () => resolve()))
+}
+
+// A process to be killed: each device reports for ever, counting, and every answer is printed before its next report: device, count, version.
+// Argument: directory.
 if (process.argv[1] === import.meta.filename) {
   const { twins } = (await openHubIn(process.argv[2] ?? '')).hub
   const report = async (n: number) => {
@@ -59,7 +65,7 @@ if (process.argv[1] === import.meta.filename) {
       const count = Number(before?.properties['count'] ?? 0) + 1
       const outcome = await twins.patchReported(id, { count, [`k${count % 5}`]: count }, before?.version)
       if (!outcome.ok) throw new Error(outcome.error.code)
-      process.stdout.write(`${n} ${count} ${outcome.value.version}\n`)
+      await printed(`${n} ${count} ${outcome.value.version}\n`)
     }
   }
   await Promise.all(Array.from({ length: writtenDevices }, (_, n) => report(n)))

@@ -43,23 +43,34 @@ test('a process that is killed while it delivers has delivered every message tha
     assert.ok(!isBehind())
     await close()
     assert.deepEqual(trouble, [])
-    const seen = new Map<string, Set<number>>()
-    const names = await readdir(join(directory, 'routes', 'lake'))
-    const offsets: { readonly offset: number; readonly device: string }[] = []
-    for (const name of names) {
-      const lines = (await readFile(join(directory, 'routes', 'lake', name), 'utf8')).trimEnd().split('\n')
-      for (const { offset, device, body } of lines.map((line) => JSON.parse(line))) {
-        const numbers = seen.get(device) ?? new Set()
-        seen.set(device, numbers)
-        numbers.add(JSON.parse(body).n)
-        offsets.push({ offset, device })
-      }
+    const numbers = new Set<number>()
+    const offsets = new Set<number>()
+    const latest = new Map<string, number>()
+    for (const { offset, device, body } of await linesOf(join(directory, 'routes', 'lake'))) {
+      numbers.add(JSON.parse(body).n)
+      // Delivered again is behind what it was; what comes for the first time is ahead of all before it of its device.
+      assert.ok(offsets.has(offset) || offset > (latest.get(device) ?? -1), `${offset} of ${device} came after ${latest.get(device)}`)
+      if (!offsets.has(offset)) latest.set(device, offset)
+      offsets.add(offset)
     }
     // A number may be used twice: what was durable and not yet told is written again by the next process under another offset.
-    const all = [...seen.values()].reduce((every, numbers) => every.union(numbers), new Set<number>())
-    for (let n = 0; n < durable; n++) assert.ok(all.has(n), `message ${n} of ${durable} is missing`)
-    assert.ok(new Set(offsets.map(({ offset }) => offset)).size >= durable)
+    for (let n = 0; n < durable; n++) assert.ok(numbers.has(n), `message ${n} of ${durable} is missing`)
+    assert.ok(offsets.size >= durable)
+    assert.equal(latest.size, 4)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
 })
+
+type Line = { readonly offset: number; readonly device: string; readonly body: string }
+
+/** What a folder of the file endpoint holds, in the order in which its files were begun. */
+async function linesOf(folder: string): Promise<readonly Line[]> {
+  const places = (await readdir(folder)).map((name) => {
+    const [, first = NaN, last = NaN] = (/_([0-9]+)-([0-9]+)\.jsonl$/.exec(name) ?? []).map(Number)
+    return { name, first, last }
+  })
+  assert.ok(places.every(({ first, last }) => first <= last))
+  const texts = places.toSorted((a, b) => a.first - b.first || a.last - b.last).map(({ name }) => readFile(join(folder, name), 'utf8'))
+  return (await Promise.all(texts)).flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line))
+}

@@ -44,6 +44,7 @@ test('a process that is killed in a burst of reports leaves every one that it an
       for (const [n, [, count = 0, version = 0]] of answered) {
         const twin = await hub.twins.get(identity(`d${n}`))
         const is = Number(twin?.reported.properties['count'])
+        // A device has one report under way, and the next only when its answer is in the pipe.
         assert.ok(is >= count && is <= count + 1, `device ${n}: ${count} answered, ${is} there`)
         assert.equal(twin?.reported.version, version + (is - count))
         assert.equal(twin?.reported.properties[`k${is % 5}`], is)
