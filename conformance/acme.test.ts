@@ -68,7 +68,7 @@ test('lego gets, renews and revokes certificates by http-01 and tls-alpn-01, for
   assert.ok(records.text.includes('certificate.revoke'))
   const kinds = (await hub.facts()).map((fact) => [fact.kind, fact['change'] ?? fact['method']].join(' ').trim())
   assert.deepEqual(
-    kinds.filter((kind) => kind.startsWith('acme')),
+    kinds.filter((kind) => kind.startsWith('acme') || kind === 'certificates-revoked'),
     [
       'acme-account-changed added',
       'acme-account-changed bound',
@@ -76,6 +76,7 @@ test('lego gets, renews and revokes certificates by http-01 and tls-alpn-01, for
       'acme-issued',
       'acme-name-proven tls-alpn-01',
       'acme-issued',
+      'certificates-revoked',
     ],
   )
   const list = await hub.command('pki', 'acme', 'account', 'ls')

@@ -233,7 +233,10 @@ export async function openControlScene(consoleDirectory?: string) {
       system: systemGrant('certificate.issue', 'est'),
       tell,
     }),
-    provisioning: { idScope: '0ne00ABCDEF' },
+    provisioning: {
+      idScope: '0ne00ABCDEF',
+      records: { devicesOf: async (_grant, group) => ({ ok: true, value: group === 'line-4' ? [deviceId('a'), deviceId('b')] : [] }) },
+    },
     attestation: openExpected({
       store,
       clock,

@@ -85,7 +85,7 @@ export const tree: CommandSpec = {
       name: 'revoke',
       summary: 'Revoke certificates and end the sessions that rest on them now',
       about:
-        'Every certificate of a device, or what you know of what was lost: a certificate, a key, an authority, a list of devices. Prints the receipt: how many sessions were closed, and how fast. Exit 1 if one is left.',
+        'Every certificate of a device, or what you know of what was lost: a certificate, a key, an authority, a list or group of devices. Prints the receipt: how many sessions were closed, and how fast. Exit 1 if one is left.',
       arguments: [{ name: 'device', help: 'name of the device', optional: true }],
       options: [
         jsonOption,
@@ -94,6 +94,8 @@ export const tree: CommandSpec = {
         { flag: '--key-sha256', takes: 'HEX', help: 'every certificate for a public key, also those to come' },
         { flag: '--issuer', takes: 'KEYID', help: 'an authority and everything under it' },
         { flag: '--devices', takes: 'FILE', help: 'every device named in a file, one a line' },
+        { flag: '--group', takes: 'GROUP', help: 'every device that registered through an enrollment group' },
+        { flag: '--where', takes: 'CONDITION', help: 'every device whose twin it is true of, in the query language' },
         { flag: '--reason', takes: 'TEXT', help: 'kept in the audit log' },
       ],
       examples: [
@@ -101,6 +103,7 @@ export const tree: CommandSpec = {
         ['thingwall revoke pump-1 --reason "stolen from site 4"', 'and say why'],
         ['thingwall revoke --serial 4f2c9a01 --reason keyCompromise', 'one certificate'],
         ['thingwall revoke --devices stolen.txt', 'many devices at once'],
+        [`thingwall revoke --where "tags.site = 'north'" --reason keyCompromise`, 'a whole site'],
       ],
       load: async () => (await import('./device/revoke.ts')).revoke,
     },

@@ -7,7 +7,7 @@ import type { Report } from '#guard'
 import type { Hub, Registry } from '#hub'
 import type { Fact, Journal, JsonFact, Offset } from '#journal'
 import type { Campaigns, AcmeAccounts, EnrollmentCodes, Pki } from '#pki'
-import type { Expected, Factory } from '#provisioning'
+import type { Expected, Factory, Records } from '#provisioning'
 import type { Secrets, Sync, VaultCare } from '#vault'
 
 /** What the operator door is and serves. */
@@ -97,7 +97,7 @@ export type ControlPorts = {
   /** Moving the fleet to a new root. */
   readonly campaigns: Pick<Campaigns, 'plan' | 'status' | 'start' | 'hold' | 'resume' | 'rollback' | 'cutOver' | 'retire'>
   /** What devices that register are told. */
-  readonly provisioning: { readonly idScope: string }
+  readonly provisioning: { readonly idScope: string; readonly records: Pick<Records, 'devicesOf'> }
   /** What is expected of the TPMs of devices, and what they have proven. */
   readonly attestation: Omit<Expected, 'policy'>
   /** Lots that a factory makes. */

@@ -2,11 +2,11 @@ import { list, number, object, oneOf, text } from './shape.ts'
 
 /** What revocation tells of: see `factShapes`. */
 export const revocationFactShapes = {
-  /** An operator revoked, and ended what rested on it. `value` is what `by` names; for devices, their number. */
+  /** Revoked, and ended what rested on it. `value` is what `by` names; for devices, their number. */
   'certificates-revoked': object(
     {
       actor: text,
-      by: oneOf('serial', 'fingerprint', 'key', 'issuer', 'devices'),
+      by: oneOf('serial', 'fingerprint', 'key', 'issuer', 'devices', 'group', 'where'),
       value: text,
       reason: text,
       certificates: number,

@@ -189,7 +189,8 @@ export async function withRoot<T>(
 
 /**
  * Runs `work` with the authority whose key has this identifier (lower-case hex), old ones and the root included, whose key is open for that time
- * only. It may make certificates that sign answers about its own; lists it may sign anyway. `pki/unknown-authority` for a key that is not here.
+ * only. It may make certificates that sign answers about its own; lists it may sign anyway. `pki/unknown-authority` for a key that is not here,
+ * `pki/key-unavailable` for one whose token or TPM is away.
  */
 export async function withAuthority<T>(
   foundry: Foundry,
@@ -204,7 +205,8 @@ export async function withAuthority<T>(
     if (role !== 'root' && role !== 'device-issuer' && role !== 'server-issuer') continue
     const key = await openAuthorityKey(foundry.ports, read.value, keptOf(row, role, read.value))
     if (!key.ok) return key
-    return await work({ certificate: read.value, issuer: new Issuer(identityOf(read.value, ['ocsp-responder']), key.value) })
+    const issuer = new Issuer(identityOf(read.value, ['ocsp-responder']), key.value)
+    return await whileKeysAreThere(() => work({ certificate: read.value, issuer }))
   }
   return refuse('pki/unknown-authority', 'No authority of this hub has this key.', keyId)
 }

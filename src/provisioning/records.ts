@@ -1,4 +1,4 @@
-import { type Grant, type Result, ok, refuse } from '#base'
+import { type DeviceId, type Grant, type Result, ok, refuse } from '#base'
 import { unquoted } from './enrollment-json.ts'
 import { type QueryPage, type QueryRequest, runQuery } from './enrollment-query.ts'
 import { actorOf } from './enrollments.ts'
@@ -17,6 +17,8 @@ export interface Records {
   remove(grant: Grant<'registration.write'>, id: string, ifMatch: string | undefined): Promise<Result<void>>
   /** A page of records, of one enrollment group or of all. */
   query(grant: Grant<'registration.read'>, group: string | undefined, request: QueryRequest): Promise<Result<QueryPage>>
+  /** Devices that registered through an enrollment group, in the order of their registrations, `limit` at most. */
+  devicesOf(grant: Grant<'registration.read'>, group: string, limit: number): Promise<Result<readonly DeviceId[]>>
   /** For this room: the record of a registration. */
   current(key: IdKey): Promise<Registration | undefined>
 }
@@ -48,6 +50,16 @@ export function openRecords({ store, commit, clock, tell }: ProvisioningPorts): 
       if (!outcome.ok) return differs
       tell({ kind: 'registration-deleted', time: clock.now(), actor: actorOf(grant), registration: registrationId })
       return ok(undefined)
+    },
+    async devicesOf(_grant, group, limit) {
+      const key = parseIdKey(group)
+      if (!key.ok) return key
+      const rows = await store.query(
+        "SELECT * FROM registrations WHERE enrollment_kind = 'group' AND enrollment_key = ? AND device_id IS NOT NULL ORDER BY id LIMIT ?",
+        key.value,
+        limit,
+      )
+      return ok([...new Set(rows.flatMap((row) => registrationOf(row).deviceId ?? []))])
     },
     async query(_grant, group, request) {
       const key = group === undefined ? undefined : parseIdKey(group)

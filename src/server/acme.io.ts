@@ -43,7 +43,16 @@ async function openAcmeRoom({ acme, names }: Pick<ServerConfig, 'acme' | 'names'
     unseal: vault.unseal.bind(vault),
     system,
     issue: (request) => pki.issueService(system, request),
-    revoke: (serial, reason) => pki.revoke(system, { serial }, reason),
+    async revoke(serial, reason) {
+      const revoked = await pki.revoke(system, { serial }, reason)
+      if (!revoked.ok) return revoked
+      const counted = { certificates: revoked.value.serials.length, sessions: 0, closed: 0, durationMs: 0 }
+      // No session of a device rests on the certificate of a service.
+      journal.append(
+        encodeFact({ kind: 'certificates-revoked', time: clock.now(), actor: 'acme', by: 'serial', value: serial, reason, ...counted }),
+      )
+      return revoked
+    },
     certificate: (serial) => pki.recorded(system, serial),
     look: networkLook(acme),
     methods: challengeMethods.filter((method) => method !== 'dns-01' || acme.resolvers.length > 0),

@@ -52,6 +52,6 @@ export function controlPorts(rooms: Rooms, guard: Guard, around: ControlSurround
     checks: { run: (grant, only) => guard.run(grant, only), last: () => guard.last() },
     factToJson,
     tell: (fact) => void journal.append(encodeFact(fact)),
-    health: () => [...healthOf(journal), ...gateway.load.reasons, ...policies.health()],
+    health: () => [...healthOf(journal, pki), ...gateway.load.reasons, ...policies.health()],
   }
 }

@@ -3,11 +3,13 @@ import { execFile } from 'node:child_process'
 import { X509Certificate, createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { get } from 'node:https'
+import { Agent, get, request } from 'node:https'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls'
 import { promisify } from 'node:util'
+import rhea from 'rhea'
+import { WebSocket } from 'ws'
 import { systemGrant } from '#access'
 import { type DeviceId, parseDeviceId, systemClock, systemRandom } from '#base'
 import type { Selector } from '#pki'
@@ -126,6 +128,87 @@ for (const workers of [0, 2])
         for (let turn = 0; turn < 50 && rooms.gateway.openOf(other.id) > 0; turn++)
           await new Promise((resolve) => void setTimeout(resolve, 10))
       })
+
+    test('a session on every transport ends by one order; idle HTTPS is refused at its next word; no listener resumes what was revoked', async () => {
+      const { mqttPort, httpsPort, amqpPort } = rooms.gateway
+      const tls = {
+        host: 'localhost',
+        servername: 'localhost',
+        ca: rooms.pki.rootPem,
+        minVersion: 'TLSv1.2',
+        maxVersion: 'TLSv1.2',
+      } as const
+      const made = await Promise.all(Array.from({ length: 6 }, newDevice))
+      const [onTls, onWss, onAmqp, onAmqpWs, onHttps, bystander] = made
+      assert.ok(onTls && onWss && onAmqp && onAmqpWs && onHttps && bystander)
+      const mqtt = await open(onTls)
+      const stays = await open(bystander)
+      assert.deepEqual([await hello(mqtt, onTls.id), await hello(stays, bystander.id)], [0, 0])
+      const wss = new WebSocket(`wss://localhost:${httpsPort}/$iothub/websocket`, ['mqtt'], { ...tls, cert: onWss.cert, key: onWss.key })
+      wss.on('error', () => {})
+      await once(wss, 'open')
+      wss.send(encode({ type: 'connect', version: 4, clientId: onWss.id, cleanStart: true, keepAliveSeconds: 30 }, 4))
+      const [connack]: Buffer[] = await once(wss, 'message')
+      assert.equal(connack?.[3], 0)
+      const amqpOf = async ({ id, cert, key }: Made, isWebSocket: boolean) => {
+        const container = rhea.create_container()
+        const options = { ...tls, cert, key, reconnect: false, container_id: id, enable_sasl_external: true, transport: 'tls' } as const
+        const socket = container.websocket_connect(WebSocket)
+        const url = `wss://localhost:${httpsPort}/$iothub/websocket`
+        const client = container.connect(
+          isWebSocket
+            ? {
+                ...options,
+                connection_details: () => ({ ...socket(url, ['AMQPWSB10'], { ...tls, cert, key })(), host: 'localhost', port: httpsPort }),
+              }
+            : { ...options, port: amqpPort },
+        )
+        for (const quiet of ['connection_error', 'error']) client.on(quiet, () => {})
+        client.open_sender(`/devices/${id}/messages/events`)
+        await once(client, 'sendable')
+        // The reason comes as an error first.
+        return { gone: new Promise((resolve) => void client.once('disconnected', resolve)) }
+      }
+      const amqp = await amqpOf(onAmqp, false)
+      const amqpWs = await amqpOf(onAmqpWs, true)
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      scope.defer(() => agent.destroy())
+      const post = ({ id, cert, key }: Made) =>
+        new Promise<readonly [number, boolean]>((resolve, reject) => {
+          const path = `/devices/${id}/messages/events?api-version=2021-04-12`
+          const asked = request({ ...tls, agent, port: httpsPort, path, method: 'POST', cert, key }, (answer) => {
+            answer.resume().on('end', () => resolve([answer.statusCode ?? 0, asked.reusedSocket]))
+          })
+          asked.on('error', reject).end('{}')
+        })
+      assert.deepEqual(await post(onHttps), [204, false])
+      assert.deepEqual(await post(onHttps), [204, true], 'the connection is kept')
+      const ports = [mqttPort, httpsPort, amqpPort]
+      const sessions = await Promise.all(ports.map(async (port) => (await open(onTls, { ...tls, port })).getSession()))
+      const resumed = () =>
+        Promise.all(
+          ports.map(async (port, at) => {
+            const session = sessions[at]
+            return (await open(onTls, { ...tls, port, ...(session === undefined ? {} : { session }) })).isSessionReused()
+          }),
+        )
+      assert.deepEqual(await resumed(), [true, true, true])
+      const ends = [once(mqtt, 'close'), once(wss, 'close'), amqp.gone, amqpWs.gone]
+      const revoked = await rooms.pki.revoke(
+        grant,
+        { devices: [onTls, onWss, onAmqp, onAmqpWs, onHttps].map(({ id }) => id) },
+        'keyCompromise',
+      )
+      assert.ok(revoked.ok)
+      const { proofs, devices } = revoked.value
+      const receipt = await rooms.bus.closeSessions({ revoked: proofs, devices, reason: 'revoked' })
+      assert.deepEqual([receipt.closed, receipt.of, receipt.transports], [4, 4, { mqtts: 1, wss: 1, amqps: 1, 'amqp-ws': 1 }])
+      await Promise.all(ends)
+      assert.deepEqual(await post(onHttps), [401, true], 'nothing of the kept connection is worth anything')
+      assert.deepEqual(await resumed(), [false, false, false])
+      assert.equal(stays.destroyed || stays.readableEnded, false)
+      stays.destroy()
+    })
 
     test('an issuer that was revoked is replaced at once, and what the new one issues is good', async () => {
       const device = await newDevice()

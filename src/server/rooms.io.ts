@@ -336,7 +336,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     onServerTls: (renewed: () => void) => void pki.onServerCertificate(renewed),
     describeCertificate: describe,
     isProbePort,
-    health: () => healthOf(journal),
+    health: () => healthOf(journal, pki),
     trouble: (what: string, error: unknown) => log.error(what, { error }),
   }
   const { limits } = config
@@ -379,9 +379,9 @@ function probeTls(pki: Pki, clientCa: string): ProbeTls | undefined {
 }
 
 /** Why the hub is not well; empty: it is. */
-export function healthOf(journal: Journal): readonly string[] {
+export function healthOf(journal: Pick<Journal, 'state'>, { revocations }: Pick<Pki, 'revocations'>): readonly string[] {
   const state = journal.state()
-  return state.kind === 'open' ? [] : [`journal ${state.kind}: ${state.message}`]
+  return [...(state.kind === 'open' ? [] : [`journal ${state.kind}: ${state.message}`]), ...revocations.reasons()]
 }
 
 /** Turns a refusal at start into a Fault: there is nobody but the operator to tell, and the hub does not run. */

@@ -40,11 +40,13 @@ function askedFor(given: Given): Result<Asked, Problem> {
     return value === undefined ? [] : [{ word, value: value.replaceAll(/[:\s]/g, '').toLowerCase() }]
   })
   const file = text(given, '--devices')
-  if ([name, file].filter((one) => one !== undefined).length + named.length !== 1)
+  const group = text(given, '--group')
+  const where = text(given, '--where')
+  if ([name, file, group, where].filter((one) => one !== undefined).length + named.length !== 1)
     return stop(
       exit.usage,
       'Say what to revoke.',
-      'a device, or one of --serial, --fingerprint, --key-sha256, --issuer and --devices.',
+      'a device, or one of --serial, --fingerprint, --key-sha256, --issuer, --devices, --group and --where.',
       'name exactly one of them.',
     )
   const reason = text(given, '--reason')
@@ -56,6 +58,9 @@ function askedFor(given: Given): Result<Asked, Problem> {
       ok: true,
       value: { path: '/api/v1/revocations', body: { ...why, [mark.word]: mark.value }, what: `${mark.word} ${mark.value}` },
     }
+  if (group !== undefined) return { ok: true, value: { path: '/api/v1/revocations', body: { ...why, group }, what: `group ${group}` } }
+  if (where !== undefined)
+    return { ok: true, value: { path: '/api/v1/revocations', body: { ...why, where }, what: `Who is meant by ${where}` } }
   const read = readGiven(file ?? '', 'list of devices')
   if (!read.ok) return read
   const devices = read.value

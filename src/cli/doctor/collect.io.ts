@@ -61,6 +61,7 @@ export async function collect(context: Context): Promise<Facts> {
     tpm: lookAtTpm(),
     keyReason: asked.keyReason,
     engine: findEngine(),
+    issuing: hub === undefined ? undefined : await askKeys(context),
   }
 }
 
@@ -119,6 +120,17 @@ async function askHealth(context: Context): Promise<Asked> {
   const checks = await hub.value.ask({ method: 'GET', path: '/api/v1/checks', failure: 'The checks were not read.' })
   const control = checks.ok ? checkReport(checks.value.body, 'checks').controls.find((entry) => entry.control === 'TW-DAR-01') : undefined
   return { health: { healthy: true, reasons }, skewMs, keyReason: control && { verdict: control.verdict, reason: control.reason } }
+}
+
+const authorities = object({ keys: object({ title: text, state: text, message: maybe(text) }) })
+
+async function askKeys(context: Context): Promise<Facts['issuing']> {
+  const hub = context.hub()
+  if (!hub.ok) return undefined
+  const answer = await hub.value.ask({ method: 'GET', path: '/api/v1/pki/authorities', failure: 'The authorities were not listed.' })
+  if (!answer.ok) return undefined
+  const { title, state, message } = authorities(answer.value.body, 'authorities').keys
+  return { title, state, message: message ?? undefined }
 }
 
 const portsOf = (hub: Described) => [

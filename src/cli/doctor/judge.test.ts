@@ -16,6 +16,7 @@ const sound: Facts = {
   tpm: 'usable',
   keyReason: { verdict: 'pass', reason: 'the key file is outside the data directory' },
   engine: '/usr/bin/podman',
+  issuing: { title: 'pkcs11 token thingwall', state: 'ready', message: undefined },
 }
 
 test('a sound machine has nothing to mend', () => {
@@ -45,6 +46,7 @@ const broken: readonly (readonly [string, Partial<Facts>, string])[] = [
   ['a port that another process owns', { ports: [{ name: 'MQTT', host: '127.0.0.1', port: 8883, answers: true, owner: 99 }] }, 'port 8883'],
   ['a name that does not resolve', { names: [{ name: 'hub.example', addresses: [], covered: true }] }, 'name hub.example'],
   ['a name that the certificate lacks', { names: [{ name: 'hub.example', addresses: ['192.0.2.1'], covered: false }] }, 'name hub.example'],
+  ['a token that was pulled', { issuing: { title: 'pkcs11 token thingwall', state: 'away', message: 'no token' } }, 'keys of authorities'],
   ['a key that the check found wanting', { keyReason: { verdict: 'fail', reason: 'the key lies beside the data' } }, 'key at rest'],
 ]
 

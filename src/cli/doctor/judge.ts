@@ -39,6 +39,8 @@ export type Facts = {
   readonly tpm: 'usable' | 'no-right' | 'absent'
   readonly keyReason: { readonly verdict: string; readonly reason: string } | undefined
   readonly engine: string | undefined
+  /** Where keys of authorities are made, and whether that place is there. */
+  readonly issuing: { readonly title: string; readonly state: string; readonly message: string | undefined } | undefined
 }
 
 const mib = 1024 * 1024
@@ -55,6 +57,7 @@ export function judge(facts: Facts): readonly Finding[] {
     ...facts.ports.map((port) => judgePort(port, facts.hub)),
     ...facts.names.flatMap(judgeName),
     ...key(facts),
+    ...issuing(facts),
     tpm(facts),
     engine(facts),
   ]
@@ -90,6 +93,21 @@ function directory({ directory: { path, exists, mode } }: Facts): Finding {
       fix: `chmod 700 ${path}`,
     }
   return { name, verdict: 'ok', what: path }
+}
+
+function issuing({ issuing: found }: Facts): readonly Finding[] {
+  if (found === undefined) return []
+  const { title, state, message } = found
+  if (state === 'ready') return [{ name: 'keys of authorities', verdict: 'ok', what: `${title}: ready` }]
+  return [
+    {
+      name: 'keys of authorities',
+      verdict: 'fail',
+      what: `${title}: ${state}${message === undefined ? '' : `, ${message}`}`,
+      why: 'devices stay and connect, but nothing is issued until it is back.',
+      fix: 'put the token back, or do what the message says; the hub goes on by itself (docs/keys.md).',
+    },
+  ]
 }
 
 function credential({ credential: { path, exists, mode } }: Facts): Finding {

@@ -50,4 +50,6 @@ test('mosquitto #1826: a list that grows old is told at 50, 80 and 100 percent o
   await pki.revocations.renewDue()
   assert.equal(value(await lists.complete(keyId, 0)).base > first.base, true, 'and made anew when the key is back')
   assert.deepEqual(pki.revocations.reasons(), [])
+  const stuck = told.flatMap((fact) => (fact.kind === 'revocation-lists-stuck' ? [fact.message] : []))
+  assert.deepEqual(stuck, ['Revocation lists are not signed: away', 'Revocation lists are signed again.'], 'once each')
 })

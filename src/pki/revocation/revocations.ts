@@ -19,6 +19,7 @@ export type RevocationFact =
       readonly share: number
       readonly nextUpdate: number
     }
+  | { readonly kind: 'revocation-lists-stuck'; readonly time: Instant; readonly issuers: readonly string[]; readonly message: string }
   | {
       readonly kind: 'responder-renewed'
       readonly time: Instant
@@ -48,6 +49,7 @@ export class Revocations {
   readonly #responder: Responder
   readonly #responders = new Map<string, Promise<Result<ResponderKey>>>()
   readonly #alarms = new Map<string, number>()
+  readonly #stuck = new Set<string>()
 
   constructor(foundry: Foundry, ports: RevocationsPorts) {
     this.#foundry = foundry
@@ -59,7 +61,10 @@ export class Revocations {
       clock,
       revoked: inventory.revoked,
       sign: (keyId, fields, entries) =>
-        withAuthority(foundry, keyId, async ({ issuer }) => ok(await issuer.signRevocationList(fields, entries))),
+        this.#noted(
+          keyId,
+          withAuthority(foundry, keyId, async ({ issuer }) => ok(await issuer.signRevocationList(fields, entries))),
+        ),
       pointOf: (keyId, shard) => this.pointerOf(keyId, shard),
       trouble: (issuer, refusal) => trouble(`the revocation list of ${issuer}`, refusal),
     })
@@ -112,6 +117,18 @@ export class Revocations {
   reasons(): readonly string[] {
     const late = [...this.#alarms].filter(([, share]) => share >= 80).map(([name]) => name)
     return late.length === 0 ? [] : [`revocation lists near their end: ${late.slice(0, 5).join(', ')}`]
+  }
+
+  /** Tells when the lists of an issuer can be signed no more, and when they can be again: once each. */
+  async #noted(keyId: string, signing: Promise<Result<Buffer>>): Promise<Result<Buffer>> {
+    const signed = await signing
+    if (!signed.ok && signed.error.code === 'pki/unknown-authority') return signed
+    if (signed.ok !== this.#stuck.has(keyId)) return signed
+    if (signed.ok) this.#stuck.delete(keyId)
+    else this.#stuck.add(keyId)
+    const message = signed.ok ? 'Revocation lists are signed again.' : `Revocation lists are not signed: ${signed.error.message}`
+    this.#ports.tell({ kind: 'revocation-lists-stuck', time: this.#foundry.ports.clock.now(), issuers: [keyId], message })
+    return signed
   }
 
   async #responderFor(keyId: string): Promise<Result<ResponderKey>> {
