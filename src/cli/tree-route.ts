@@ -173,6 +173,26 @@ export const routeCommands: readonly CommandSpec[] = [
         load: async () => (await import('./route/endpoint.ts')).endpointAdd,
       },
       {
+        name: 'set',
+        aliases: ['update'],
+        summary: 'Change an endpoint; what waits for it goes on from its place',
+        arguments: [endpointName],
+        options: [
+          { flag: '--settings', takes: 'FILE', help: 'JSON with all its settings, in place of those it has' },
+          {
+            flag: '--source',
+            takes: 'SOURCE',
+            help: 'what it may receive from now on, whatever routes say',
+            choices: sources,
+            repeat: true,
+          },
+          { flag: '--where', takes: 'CONDITION', help: "of every event that it may receive from now on; '' for all" },
+          jsonOption,
+        ],
+        examples: [['thingwall endpoint set hook --settings hook.json', 'another address; nothing is lost meanwhile']],
+        load: async () => (await import('./route/endpoint.ts')).endpointSet,
+      },
+      {
         name: 'show',
         summary: 'Show one endpoint with its settings',
         arguments: [endpointName],

@@ -170,6 +170,7 @@ const matrix: Readonly<Record<string, 'anyone' | 'signed-in' | readonly string[]
   'GET /api/v1/endpoints': ['route.read'],
   'POST /api/v1/endpoints': ['route.write'],
   'GET /api/v1/endpoints/{name}': ['route.read'],
+  'PATCH /api/v1/endpoints/{name}': ['route.write'],
   'DELETE /api/v1/endpoints/{name}': ['route.write'],
   'GET /api/v1/dead-letters': ['route.read'],
   'GET /api/v1/dead-letters/{id}': ['route.read', 'telemetry.read'],

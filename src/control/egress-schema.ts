@@ -81,6 +81,16 @@ export const endpointInput = Type.Object(
   { ...closed, title: 'EndpointInput' },
 )
 
+/** What may be changed of an endpoint; its settings as a whole. */
+export const endpointChange = Type.Object(
+  {
+    settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    sources: Type.Optional(Type.Array(source, { minItems: 1, maxItems: eventSources.length })),
+    condition: Type.Optional(condition),
+  },
+  { ...closed, title: 'EndpointChange' },
+)
+
 /** An endpoint, and how it does. Lag is in records of the journal, and in milliseconds since the oldest event that waits. */
 export const endpoint = Type.Object(
   {
@@ -101,6 +111,7 @@ export const endpoint = Type.Object(
     delivered: count,
     deadLettered: count,
     deadLetters: count,
+    trimmed: count,
     failures: count,
     lost: count,
     tooLarge: count,

@@ -12,6 +12,14 @@ test('an endpoint and a route are made, tried, looked at and taken away again', 
   })
   assert.equal(made.status, 201, made.text)
   assert.deepEqual([Object(made.json).health, Object(made.json).lagMs], ['unknown', 0])
+  const change = (body: unknown) => scene.local('/api/v1/endpoints/hook', { method: 'PATCH', body })
+  const changed = await change({ settings: { url: 'https://hook.example/on', signingSecret: 'key' }, sources: ['DeviceMessages'] })
+  assert.deepEqual(
+    [changed.status, Object(changed.json).settings.url, Object(changed.json).sources],
+    [200, 'https://hook.example/on', ['DeviceMessages']],
+  )
+  assert.equal((await change({ kind: 'file' })).status, 400, 'its kind stays')
+  assert.equal((await change({ settings: { url: 'http://hook.example/on' } })).status, 400)
   const route = { name: 'hot', endpoint: 'hook', condition: "level = 'hot'" }
   const added = await post('/api/v1/routes', route)
   assert.deepEqual([added.status, Object(added.json).version], [201, 1])

@@ -113,6 +113,11 @@ function aboutRoutes({ egress }: ControlPorts): readonly Metric[] {
       each((state) => state.counts.deadLettered),
     ),
     counter(
+      'thingwall_endpoint_trimmed_total',
+      'Dead letters of an endpoint that were dropped because there were too many.',
+      each((state) => state.counts.trimmed),
+    ),
+    counter(
       'thingwall_endpoint_lost_records_total',
       'Records that retention dropped before an endpoint had them.',
       each((state) => state.counts.lost),

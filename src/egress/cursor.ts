@@ -7,6 +7,8 @@ export type EndpointCounts = {
   /** Events that the endpoint has taken. */
   readonly delivered: number
   readonly deadLettered: number
+  /** Dead letters that were dropped because there were too many. */
+  readonly trimmed: number
   /** Attempts that failed. */
   readonly failures: number
   /** Records that retention had dropped before they were read for this endpoint. */
@@ -20,7 +22,7 @@ export type Cursor = { readonly cursor: Offset; readonly failingSince: Instant |
 
 /** A cursor that begins at an offset. */
 export function newCursor(cursor: Offset): Cursor {
-  return { cursor, failingSince: undefined, counts: { delivered: 0, deadLettered: 0, failures: 0, lost: 0, tooLarge: 0 } }
+  return { cursor, failingSince: undefined, counts: { delivered: 0, deadLettered: 0, trimmed: 0, failures: 0, lost: 0, tooLarge: 0 } }
 }
 
 /** The statement that writes a cursor. */
@@ -52,6 +54,7 @@ export function cursorOf(row: Row): Cursor {
     counts: {
       delivered: count('delivered'),
       deadLettered: count('deadLettered'),
+      trimmed: count('trimmed'),
       failures: count('failures'),
       lost: count('lost'),
       tooLarge: count('tooLarge'),

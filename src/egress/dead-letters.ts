@@ -39,6 +39,12 @@ export function trim(endpoint: string): Statement {
   }
 }
 
+/** How many letters {@link trim} will drop when an endpoint gets so many more. */
+export async function excessLetters(store: Store, endpoint: string, more: number): Promise<number> {
+  const [row] = await store.query('SELECT count(*) AS letters FROM egress_dead_letters WHERE endpoint = ?', endpoint)
+  return Math.max(0, Number(row?.['letters'] ?? 0) + more - egressLimits.deadLetters)
+}
+
 /** Dead letters after an id, oldest first; of one endpoint, or of all. */
 export async function readLetters(
   store: Store,

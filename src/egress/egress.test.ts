@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Fault, refuse } from '#base'
+import { decodeRecord } from '#journal'
 import { Taker, addTaker, egressScene, mayRead, mayWrite } from '../../test/routing-scene.ts'
+import type { EndpointPatch } from './endpoint-admin.ts'
 
 test('an event goes to every endpoint with a matching route, once, in order, and nowhere else [azure-wire 9.1]', async () => {
   const taker = new Taker()
@@ -153,4 +156,88 @@ test('retention that passes an endpoint is counted and told, never silent', asyn
   assert.deepEqual(taker.bodies, ['c'])
   assert.equal(scene.egress.states()[0]?.state.counts.lost, scene.journal.start - cursor)
   assert.ok(scene.facts().includes('egress-lost'))
+})
+
+test('an endpoint that is changed goes on from its place, by its new settings, sources and condition', async () => {
+  const taker = new Taker()
+  const kind = taker.kind()
+  const malformed = refuse('egress/endpoint-malformed', 'There is no such setting.')
+  const parse = (settings: unknown) => (JSON.stringify(settings).includes('no') ? malformed : kind.parse(settings))
+  await using scene = await egressScene([{ ...kind, parse }])
+  let isDown = true
+  taker.answer = () => (isDown ? { kind: 'retry', reason: 'down' } : { kind: 'ok' })
+  await addTaker(scene.egress, 'out')
+  for (const [body, level] of [
+    ['a', 'hot'],
+    ['b', 'cold'],
+    ['c', 'hot'],
+  ] as const)
+    scene.say('pump-1', body, { level })
+  await scene.settle(1_000)
+  const change = (patch: EndpointPatch) => scene.egress.changeEndpoint(mayWrite, 'out', patch)
+  for (const [patch, code] of [
+    [{ settings: { no: 1 } }, 'egress/endpoint-malformed'],
+    [{ sources: [] }, 'egress/endpoint-malformed'],
+    [{ condition: 'level =' }, 'egress/condition-malformed'],
+  ] as const) {
+    const refused = await change(patch)
+    assert.equal(!refused.ok && refused.error.code, code)
+  }
+  const nobody = await scene.egress.changeEndpoint(mayWrite, 'none', {})
+  assert.equal(!nobody.ok && nobody.error.code, 'egress/endpoint-not-found')
+  isDown = false
+  assert.ok((await change({ settings: { to: 'elsewhere' }, condition: "level = 'hot'" })).ok)
+  await scene.settle()
+  assert.deepEqual(taker.bodies, ['a', 'c'])
+  assert.ok((await change({ sources: ['TwinChangeEvents'] })).ok)
+  scene.say('pump-1', 'd', { level: 'hot' })
+  await scene.settle()
+  await scene.restart()
+  await scene.settle()
+  const seen = await scene.egress.endpoint(mayRead, 'out')
+  assert.ok(seen.ok)
+  const { settings, sources, condition, state } = seen.value
+  assert.deepEqual([settings, sources, condition], [{ to: 'elsewhere' }, ['TwinChangeEvents'], "level = 'hot'"])
+  assert.deepEqual([taker.bodies, state.counts.delivered, state.lagRecords], [['a', 'c'], 2, 0])
+  assert.equal(scene.facts().filter((kind) => kind === 'endpoint-changed').length, 3)
+})
+
+test('a change that cannot be written leaves the endpoint as it was, at work', async () => {
+  const taker = new Taker()
+  await using scene = await egressScene([taker.kind()])
+  await addTaker(scene.egress, 'out')
+  const { store } = scene
+  const commit = store.commit.bind(store)
+  store.commit = async () => Promise.reject(new Fault('store/disk', 'The disk failed.'))
+  await assert.rejects(scene.egress.changeEndpoint(mayWrite, 'out', { condition: 'false = true' }), { code: 'store/disk' })
+  store.commit = commit
+  scene.say('pump-1', 'a')
+  await scene.settle()
+  assert.deepEqual(taker.bodies, ['a'])
+  assert.equal((await scene.egress.endpointOf('out'))?.condition, '')
+})
+
+test('dead letters beyond ten thousand go, the oldest first, counted and told', async () => {
+  const taker = new Taker()
+  await using scene = await egressScene([taker.kind()])
+  taker.answer = () => ({ kind: 'poison', index: 0, reason: 'answered 400' })
+  await addTaker(scene.egress, 'out')
+  await scene.store.commit([
+    {
+      sql: `INSERT INTO egress_dead_letters (endpoint, journal_offset, device, reason, tries, event, put_aside_at)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) SELECT 'out', i, 'd', 'old', 1, x'', 0 FROM n`,
+      args: [],
+    },
+  ])
+  for (const body of ['a', 'b', 'c']) scene.say('pump-1', body)
+  await scene.settle()
+  const view = await scene.egress.endpointOf('out')
+  assert.deepEqual([view?.deadLetters, view?.state.counts.deadLettered, view?.state.counts.trimmed], [10_000, 3, 2])
+  const [oldest] = await scene.egress.deadLetters(mayRead, { after: 0, limit: 1 })
+  assert.equal(oldest?.offset, 3)
+  const told = scene.journal.records.map((bytes) => decodeRecord(bytes)).flatMap((fact) => (fact.ok ? [fact.value] : []))
+  assert.deepEqual(
+    told.flatMap((fact) => (fact.kind === 'egress-dead-lettered' ? [fact.trimmed] : [])),
+    [undefined, 1, 1],
+  )
 })

@@ -3,7 +3,7 @@ import { type Fact, type Offset, encodeFact } from '#journal'
 import type { ConditionProblem, TwinView } from './condition.ts'
 import { type DeadLetter, type OpenedLetter, countLetters, openLetter, readLetters } from './dead-letters.ts'
 import { type Endpoint, type RouteSet, builtInEndpoint } from './definition.ts'
-import { EndpointAdmin, type EndpointSpec } from './endpoint-admin.ts'
+import { EndpointAdmin, type EndpointPatch, type EndpointSpec } from './endpoint-admin.ts'
 import { enrich } from './enrich.ts'
 import type { RoutedEvent } from './event.ts'
 import { Feed, type Judgement } from './feed.ts'
@@ -33,6 +33,8 @@ export interface Egress extends AsyncDisposable {
   endpointOf(name: string): Promise<EndpointView | undefined>
   /** See `EndpointAdmin.add`. */
   addEndpoint(grant: Grant<'route.write'>, spec: EndpointSpec): Promise<Result<Endpoint>>
+  /** See `EndpointAdmin.change`. */
+  changeEndpoint(grant: Grant<'route.write'>, name: string, patch: EndpointPatch): Promise<Result<Endpoint>>
   /** Refuses `egress/endpoint-not-found`, and `egress/endpoint-in-use` while a route or an enrichment names it. */
   removeEndpoint(grant: Grant<'route.write'>, name: string): Promise<Result<void>>
   deadLetters(grant: Grant<'route.read'>, query: LetterQuery): Promise<readonly DeadLetter[]>
@@ -135,6 +137,7 @@ export async function openEgress(
     },
     endpointOf,
     addEndpoint: (grant, spec) => admin.alone(() => endpoints.add(grant, spec)),
+    changeEndpoint: (grant, name, patch) => admin.alone(() => endpoints.change(grant, name, patch)),
     removeEndpoint: (grant, name) =>
       admin.alone(async () => {
         const { routes, enrichments } = sets.current

@@ -16,14 +16,19 @@ import { Worker } from './worker.ts'
 /** An endpoint to be. `condition` empty: every event of its sources. */
 export type EndpointSpec = Pick<Endpoint, 'name' | 'kind' | 'settings' | 'condition'> & { readonly sources: readonly EventSource[] }
 
+/** What may be changed of an endpoint under its name: it stays of its kind. */
+export type EndpointPatch = Partial<Pick<EndpointSpec, 'settings' | 'sources' | 'condition'>>
+
 /** What the endpoints are made of. */
 export type EndpointAdminPorts = EgressPorts & { readonly feed: Feed; readonly tell: (fact: EgressFact) => void }
+
+type Held = { endpoint: Endpoint; worker: Worker }
 
 /** The endpoints that were made, each with its worker. */
 export class EndpointAdmin implements AsyncDisposable {
   readonly #ports: EndpointAdminPorts
   readonly #kinds: ReadonlyMap<string, AnyKind>
-  readonly #endpoints = new Map<string, { readonly endpoint: Endpoint; worker: Worker }>()
+  readonly #endpoints = new Map<string, Held>()
   readonly #secrets = new Map<string, KeptSecrets>()
 
   constructor(ports: EndpointAdminPorts, kinds: readonly AnyKind[]) {
@@ -65,10 +70,10 @@ export class EndpointAdmin implements AsyncDisposable {
    */
   async add(grant: Grant<'route.write'>, spec: EndpointSpec): Promise<Result<Endpoint>> {
     const { clock, journal, commit, tell } = this.#ports
-    const good = this.#judge(spec)
+    const good = this.#judgeNew(spec)
     if (!good.ok) return good
     const { name, kind, settings, condition } = spec
-    const createdBy = `${grant.actor.kind}:${grant.actor.id}`
+    const createdBy = actorOf(grant)
     const endpoint: Endpoint = { name, kind, settings, sources: [...new Set(spec.sources)], condition, createdAt: clock.now(), createdBy }
     const cursor = newCursor(journal.end)
     const committed = await commit(grant, { action: 'endpoint.add', resource: `endpoint:${name}`, detail: { kind } }, [
@@ -81,11 +86,41 @@ export class EndpointAdmin implements AsyncDisposable {
     return ok(endpoint)
   }
 
+  /**
+   * Changes an endpoint, which goes on from its place: what was under way is delivered again, by the new settings. Refuses `egress/endpoint-not-found`,
+   * `egress/kind-unknown`, `egress/endpoint-malformed`, `egress/condition-malformed`.
+   */
+  async change(grant: Grant<'route.write'>, name: string, patch: EndpointPatch): Promise<Result<Endpoint>> {
+    const { clock, commit, tell } = this.#ports
+    const held = this.#endpoints.get(name)
+    if (held === undefined) return notFound(name)
+    const changed: Endpoint = { ...held.endpoint, ...patch }
+    const good = this.#judge(changed)
+    if (!good.ok) return good
+    const { kind, settings, condition } = changed
+    const endpoint: Endpoint = { ...changed, sources: [...new Set(changed.sources)] }
+    const detail = { kind, changed: Object.keys(patch).join(' ') }
+    await held.worker[Symbol.asyncDispose]()
+    try {
+      await commit(grant, { action: 'endpoint.change', resource: `endpoint:${name}`, detail }, [
+        {
+          sql: 'UPDATE egress_endpoints SET settings = ?, sources = ?, condition = ? WHERE name = ?',
+          args: [JSON.stringify(settings), endpoint.sources.join(' '), condition, name],
+        },
+      ])
+      held.endpoint = endpoint
+    } finally {
+      held.worker = this.#start(held.endpoint, await this.#cursor(name))
+    }
+    tell({ kind: 'endpoint-changed', time: clock.now(), actor: actorOf(grant), action: 'change', endpoint: name, type: kind })
+    return ok(endpoint)
+  }
+
   /** Ends an endpoint with its cursor and its dead letters. The caller has seen that no route names it. Refuses `egress/endpoint-not-found`. */
   async remove(grant: Grant<'route.write'>, name: string): Promise<Result<void>> {
     const { clock, commit, tell } = this.#ports
     const held = this.#endpoints.get(name)
-    if (held === undefined) return refuse('egress/endpoint-not-found', `There is no endpoint ${name}.`)
+    if (held === undefined) return notFound(name)
     const by = (table: string, column: string): Statement => ({ sql: `DELETE FROM ${table} WHERE ${column} = ?`, args: [name] })
     await held.worker[Symbol.asyncDispose]()
     try {
@@ -101,8 +136,7 @@ export class EndpointAdmin implements AsyncDisposable {
     this.#endpoints.delete(name)
     this.#secrets.delete(name)
     const { kind } = held.endpoint
-    const actor = `${grant.actor.kind}:${grant.actor.id}`
-    tell({ kind: 'endpoint-changed', time: clock.now(), actor, action: 'delete', endpoint: name, type: kind })
+    tell({ kind: 'endpoint-changed', time: clock.now(), actor: actorOf(grant), action: 'delete', endpoint: name, type: kind })
     return ok(undefined)
   }
 
@@ -125,12 +159,17 @@ export class EndpointAdmin implements AsyncDisposable {
     await Promise.all(this.all.map(({ worker }) => worker[Symbol.asyncDispose]()))
   }
 
-  #judge({ name, kind, settings, sources, condition }: EndpointSpec): Result<unknown> {
+  #judgeNew(spec: EndpointSpec): Result<unknown> {
+    const { name } = spec
     const named = parseName(name, 'an endpoint')
     if (!named.ok) return named
     if (name === builtInEndpoint || this.#endpoints.has(name)) return exists(name)
     if (this.#endpoints.size >= egressLimits.endpoints)
       return refuse('egress/too-many-endpoints', `There are ${egressLimits.endpoints} endpoints already.`)
+    return this.#judge(spec)
+  }
+
+  #judge({ kind, settings, sources, condition }: Omit<EndpointSpec, 'name'>): Result<unknown> {
     const known = this.#kinds.get(kind)
     if (known === undefined) return refuse('egress/kind-unknown', `Kinds of endpoints are ${[...this.#kinds.keys()].join(', ')}.`)
     if (sources.length === 0) return malformed('An endpoint has at least one source that it may receive.')
@@ -189,6 +228,14 @@ function endpointOf(row: Row): Endpoint {
 function settingsOf(text: string): Json {
   const parsed = parseJson(text)
   return parsed.ok ? parsed.value : null
+}
+
+function actorOf({ actor }: Grant): string {
+  return `${actor.kind}:${actor.id}`
+}
+
+function notFound(name: string): Result<never> {
+  return refuse('egress/endpoint-not-found', `There is no endpoint ${name}.`)
 }
 
 function exists(name: string): Result<never> {

@@ -16,8 +16,9 @@ export function eventOf(offset: Offset, fact: Fact, forms: FactForms): RoutedEve
   if (kind === 'device-deleted') return lifecycle(offset, fact, 'deleteDeviceIdentity', forms)
   if (kind === 'module-created') return lifecycle(offset, fact, 'createModuleIdentity', forms)
   if (kind === 'module-deleted') return lifecycle(offset, fact, 'deleteModuleIdentity', forms)
-  if (kind === 'connected') return connection(offset, fact, 'deviceConnected', forms)
-  if (kind === 'disconnected') return connection(offset, fact, 'deviceDisconnected', forms)
+  if (kind === 'connected' || kind === 'disconnected')
+    return fact.quiet === true ? undefined : connection(offset, fact, connectionOps[kind], forms)
+  if (kind === 'connection-settled') return connection(offset, fact, connectionOps[fact.state], forms)
   return kind === 'job-device-ended' ? jobEnded(offset, fact, forms) : undefined
 }
 
@@ -67,6 +68,8 @@ function lifecycle(
   }
   return notification(offset, fact, 'DeviceLifecycleEvents', 'deviceLifecycle', opType, body, fact.generation, forms)
 }
+
+const connectionOps = { connected: 'deviceConnected', disconnected: 'deviceDisconnected' } as const
 
 /** The number only ever grows, for one device as for all: it is the offset, in the width that IoT Hub's has. */
 function connection(offset: Offset, fact: About, opType: string, forms: FactForms): RoutedEvent {

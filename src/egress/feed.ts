@@ -39,6 +39,7 @@ const routed: ReadonlySet<FactKind> = new Set<FactKind>([
   'module-deleted',
   'connected',
   'disconnected',
+  'connection-settled',
   'job-device-ended',
 ])
 

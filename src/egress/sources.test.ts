@@ -27,6 +27,9 @@ test('every source is told in its own form, and telemetry on other topics is a s
         durationMs: 1,
       }),
     )
+  const held = { kind: 'disconnected', time, device: 'd', clientId: 'd', connection: 'c', reason: 'x', bytesIn: 0, bytesOut: 0 } as const
+  journal.append(encodeFact({ ...held, durationMs: 1, quiet: true }))
+  journal.append(encodeFact({ kind: 'connection-settled', time, device: 'd', connection: 'c', state: 'connected', held: 1 }))
   scene.say('d', 'plain', {}, 'plant/line-1')
   await scene.settle()
   const [created, reported, ...rest] = taker.taken
@@ -41,7 +44,9 @@ test('every source is told in its own form, and telemetry on other topics is a s
     numbers,
     numbers.toSorted((a: string, b: string) => (a < b ? -1 : 1)),
   )
-  assert.equal(rest[12]?.system['mqtt-topic'], 'plant/line-1')
+  assert.equal(rest[11]?.properties['opType'], 'deviceDisconnected')
+  assert.equal(rest[12]?.properties['opType'], 'deviceConnected', 'what is held is not told, what came of it is')
+  assert.equal(rest[13]?.system['mqtt-topic'], 'plant/line-1')
 })
 
 test('what no route matches goes to the built-in endpoint, unless the fallback is off [azure-wire 9.1]', async () => {

@@ -3,7 +3,7 @@ import type { Journal, Offset } from '#journal'
 import type { Statement, Store } from '#store'
 import { type Compiled, Judged, compile } from './condition.ts'
 import { type Cursor, type EndpointCounts, saveCursor } from './cursor.ts'
-import { type OpenedLetter, putAside, replayedLetters, trim } from './dead-letters.ts'
+import { type OpenedLetter, excessLetters, putAside, replayedLetters, trim } from './dead-letters.ts'
 import type { Endpoint } from './definition.ts'
 import type { Delivered, EndpointPorts, EndpointSink } from './endpoint.ts'
 import { type EndpointHealth, Health } from './endpoint-health.ts'
@@ -320,7 +320,8 @@ export class Worker implements AsyncDisposable {
     const { name } = this.#endpoint
     const now = clock.now()
     const before = this.#counts
-    this.#count({ deadLettered: events.length })
+    const trimmed = await excessLetters(this.#ports.store, name, events.length)
+    this.#count({ deadLettered: events.length, trimmed })
     try {
       await this.#commit([...events.map((event) => putAside(name, event, reason, tries, now)), trim(name)], cursor)
     } catch (error) {
@@ -328,7 +329,15 @@ export class Worker implements AsyncDisposable {
       throw error
     }
     this.#cursor = cursor
-    tell({ kind: 'egress-dead-lettered', time: now, endpoint: name, reason, count: events.length, first: events[0]?.offset ?? 0 })
+    tell({
+      kind: 'egress-dead-lettered',
+      time: now,
+      endpoint: name,
+      reason,
+      count: events.length,
+      first: events[0]?.offset ?? 0,
+      ...(trimmed === 0 ? {} : { trimmed }),
+    })
   }
 
   /** How many of the first events have waited longer than anything is tried for. */
@@ -347,10 +356,11 @@ export class Worker implements AsyncDisposable {
   }
 
   #count(more: Partial<EndpointCounts>): void {
-    const { delivered, deadLettered, failures, lost, tooLarge } = this.#counts
+    const { delivered, deadLettered, trimmed, failures, lost, tooLarge } = this.#counts
     this.#counts = {
       delivered: delivered + (more.delivered ?? 0),
       deadLettered: deadLettered + (more.deadLettered ?? 0),
+      trimmed: trimmed + (more.trimmed ?? 0),
       failures: failures + (more.failures ?? 0),
       lost: lost + (more.lost ?? 0),
       tooLarge: tooLarge + (more.tooLarge ?? 0),

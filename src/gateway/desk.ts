@@ -3,6 +3,7 @@ import type { PolicyEffect } from '#broker'
 import type { DeviceId } from '#base'
 import { Acknowledgements } from './acknowledgements.ts'
 import { openDoor } from './broker-door.ts'
+import { ConnectionNews } from './connection-news.ts'
 import { type Counters, newCounters } from './counters.ts'
 import { FactLog } from './fact-log.ts'
 import { LoadWatch } from './load-watch.ts'
@@ -23,6 +24,8 @@ export class Desk {
   readonly ports: GatewayPorts
   readonly counters: Counters = newCounters()
   readonly facts: FactLog
+  /** Which changes of connections back ends hear of. */
+  readonly news: ConnectionNews
   readonly acknowledgements: Acknowledgements
   /** How much of what comes in is still taken. */
   readonly overload: LoadWatch
@@ -42,6 +45,7 @@ export class Desk {
   constructor(ports: GatewayPorts, bounds: LoadBounds = defaultLoadBounds) {
     this.ports = ports
     this.facts = new FactLog(ports.journal, ports.clock)
+    this.news = new ConnectionNews(ports.connectionEventMs ?? 0, ports.clock, (fact) => this.facts.tell(fact))
     this.acknowledgements = new Acknowledgements((message) => ports.broker.publish(message))
     this.overload = new LoadWatch(bounds, this.facts, ports.clock, this.counters)
     this.tick = ports.clock.monotonic()

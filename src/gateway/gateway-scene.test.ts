@@ -73,7 +73,9 @@ export const turns = async (count = 20) => {
 }
 
 /** A gateway without sockets: identities are what the fake certificate says, the disk waits for the test, the policy can be changed. */
-export function gateway(more: { readonly limits?: Partial<ListenerLimits>; readonly reauthenticate?: Reauthenticate } = {}) {
+export function gateway(
+  more: { readonly limits?: Partial<ListenerLimits>; readonly reauthenticate?: Reauthenticate; readonly connectionEventMs?: number } = {},
+) {
   const clock = new FakeClock()
   const journal = new HeldJournal()
   const builtIn = compilePolicies([hubDevicesDocument()], 0)
@@ -114,6 +116,7 @@ export function gateway(more: { readonly limits?: Partial<ListenerLimits>; reado
         : ok(proof.of(id(name), clientId))
     },
     reauthenticate: more.reauthenticate,
+    connectionEventMs: more.connectionEventMs,
     authenticateDevice: ({ identity, token }) =>
       token === `token of ${identity}` && !proof.gone.has(identity)
         ? ok(proof.of(identity, ''))

@@ -124,6 +124,8 @@ export async function openGateway(config: GatewayConfig, ports: GatewayPorts, si
       return closeSessions(desk, request)
     }),
   )
+  // After the last connection has ended.
+  opened.defer(() => desk.news.settle())
   opened.defer(ports.hub.twins.onDesired((change) => desk.desired.tell(change)))
   opened.defer(
     ports.clock.every(sweepMs, () => {

@@ -64,6 +64,8 @@ export type GatewayPorts = {
   trustRefused?(): void
   /** Subject, issuer and fingerprint of a certificate that was refused, for the record; undefined when it cannot be read. */
   describeCertificate(leaf: Buffer): { readonly subject: string; readonly fingerprint: string; readonly issuer: string } | undefined
+  /** How long back ends wait for another change of one device's connection; 0 or undefined: they hear of each at once. */
+  readonly connectionEventMs?: number | undefined
   /** Whether a peer of this machine on this port is a probe of the hub itself. */
   isProbePort(port: number | undefined): boolean
   /** Reasons why the hub is not well; empty: it is. */

@@ -20,6 +20,7 @@ export function stampOf(principal: Principal, connection: string, transport: Liv
 /** Writes that a session began. */
 export function tellConnected(desk: Desk, connection: LiveConnection, subject: Subject, willTopic: string | undefined): void {
   const { device, clientId, id, transport, mqttVersion, auth, address, tls } = connection
+  const isHeld = desk.news.holds(device, 'connected', id)
   desk.facts.tell({
     kind: 'connected',
     time: desk.ports.clock.now(),
@@ -34,6 +35,7 @@ export function tellConnected(desk: Desk, connection: LiveConnection, subject: S
     connections: desk.open,
     ...inputsOf(subject),
     ...(willTopic === undefined ? {} : { will: willTopic }),
+    ...(isHeld ? { quiet: true } : {}),
   })
 }
 
@@ -46,6 +48,7 @@ function inputsOf({ identity, username, attributes }: Subject): Pick<FactOf<'con
 export function tellDisconnected(desk: Desk, connection: LiveConnection, reason: EndReason): void {
   const { device, clientId, id, inBytes, outBytes, since } = connection
   const time = desk.ports.clock.now()
+  const isHeld = desk.news.holds(device, 'disconnected', id)
   desk.facts.tell({
     kind: 'disconnected',
     time,
@@ -56,6 +59,7 @@ export function tellDisconnected(desk: Desk, connection: LiveConnection, reason:
     bytesIn: inBytes,
     bytesOut: outBytes,
     durationMs: Math.max(0, time - since),
+    ...(isHeld ? { quiet: true } : {}),
   })
 }
 

@@ -73,10 +73,15 @@ export const factShapes = {
       /** Live connections of the hub, this one included. */
       connections: number,
     },
-    /** What a policy compares, where it is more than the device and the client id; and the topic of the will. */
-    { username: text, attributes: texts, will: text },
+    /**
+     * What a policy compares, where it is more than the device and the client id; the topic of the will; and whether back ends do not hear of it, because they
+     * have heard of this device just before.
+     */
+    { username: text, attributes: texts, will: text, quiet: flag },
   ),
-  disconnected: object({ ...session, reason: text, bytesIn: number, bytesOut: number, durationMs: number }, {}),
+  disconnected: object({ ...session, reason: text, bytesIn: number, bytesOut: number, durationMs: number }, { quiet: flag }),
+  /** What a device that came and went has come to, for back ends that did not hear of the changes on the way: so many. */
+  'connection-settled': object({ device: text, connection: text, state: oneOf('connected', 'disconnected'), held: number }, {}),
   /** A live session was refused an action. `rule` is null when no rule spoke: the default denies. */
   denied: object(
     {

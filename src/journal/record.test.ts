@@ -52,7 +52,8 @@ const facts: readonly JsonFact[] = [
     tls: { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', resumed: true },
     connections: 2,
   },
-  { kind: 'disconnected', time, ...session, reason: 'peer-left', bytesIn: 10, bytesOut: 2, durationMs: 5.5 },
+  { kind: 'disconnected', time, ...session, reason: 'peer-left', bytesIn: 10, bytesOut: 2, durationMs: 5.5, quiet: true },
+  { kind: 'connection-settled', time, device: 'pump-1', connection: 'c-1', state: 'connected', held: 3 },
   {
     kind: 'denied',
     time,
@@ -153,11 +154,11 @@ const facts: readonly JsonFact[] = [
   { kind: 'file-uploaded', time, device: 'a', correlationId: 'c', blobName: 'a/b.txt', bytes: null, succeeded: false },
   { kind: 'service-messages-dropped', time, queue: 'feedback', reason: 'full', count: 64 },
   { kind: 'routes-changed', time, actor: 'operator:o', version: 2, digest: 'ab', what: 'put route hot' },
-  { kind: 'endpoint-changed', time, actor: 'operator:o', action: 'create', endpoint: 'lake', type: 'file' },
+  { kind: 'endpoint-changed', time, actor: 'operator:o', action: 'change', endpoint: 'lake', type: 'file' },
   { kind: 'egress-failed', time, endpoint: 'lake', reason: 'answered 503', since: 1, tries: 3 },
   { kind: 'egress-recovered', time, endpoint: 'lake', durationMs: 9 },
   { kind: 'egress-lost', time, endpoint: 'lake', first: 4, last: 9 },
-  { kind: 'egress-dead-lettered', time, endpoint: 'lake', reason: 'answered 400', count: 1, first: 7 },
+  { kind: 'egress-dead-lettered', time, endpoint: 'lake', reason: 'answered 400', count: 1, first: 7, trimmed: 1 },
   { kind: 'job-started', time, job: 'j', jobType: 'scheduleUpdateTwin', actor: 'operator:o' },
   {
     kind: 'job-device-ended',

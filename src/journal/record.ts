@@ -68,6 +68,7 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'egress-recovered': 83,
   'egress-lost': 84,
   'egress-dead-lettered': 85,
+  'connection-settled': 86,
   'service-added': 90,
   'service-removed': 91,
   'secret-changed': 130,

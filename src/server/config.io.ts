@@ -10,6 +10,7 @@ import { type HubLimits, hubLimits } from './hub-limits.ts'
 import { acmeConfig } from './acme-settings.ts'
 import { type KeysConfig, keysConfig } from './pki-settings.ts'
 import { type ProvisioningSettings, provisioningSettings } from './provisioning-settings.ts'
+import { connectionEventSeconds } from './routes-settings.ts'
 import { startOptions } from './options.ts'
 import { type ServicesConfig, servicesConfig } from './services-config.ts'
 import type { Settings } from './settings-schema.ts'
@@ -36,6 +37,8 @@ export type ServerConfig = {
   readonly logLevel: LogLevel
   /** Partitions of the built-in endpoint for events. */
   readonly eventPartitions: number
+  /** How long routes wait for another change of one device's connection. */
+  readonly connectionEventMs: number
   /** Hosts that endpoints of routes may reach although they are private, in lower case. */
   readonly routeHosts: ReadonlySet<string>
   /** Whether back ends are told of files that devices have sent. */
@@ -143,6 +146,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     retentionMs: retentionDays * dayMs,
     logLevel,
     eventPartitions: settings.value.events?.partitions ?? 4,
+    connectionEventMs: (settings.value.routes?.connectionEventSeconds ?? connectionEventSeconds) * 1_000,
     routeHosts: new Set((settings.value.routes?.allowedHosts ?? []).map((host) => host.toLowerCase())),
     fileNotifications: settings.value.files?.notifications ?? fileDefaults.notifications,
     jobDevicesPerSecond: settings.value.jobs?.devicesPerSecond ?? jobDefaults.devicesPerSecond,

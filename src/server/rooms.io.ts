@@ -336,6 +336,7 @@ async function openDeviceDoor(config: ServerConfig, rooms: Behind, signal: Abort
     onServerTls: (renewed: () => void) => void pki.onServerCertificate(renewed),
     describeCertificate: describe,
     isProbePort,
+    connectionEventMs: config.connectionEventMs,
     health: () => healthOf(journal, pki),
     trouble: (what: string, error: unknown) => log.error(what, { error }),
   }

@@ -2,6 +2,9 @@ import { Type } from 'typebox'
 
 /* What the settings say of where events go. */
 
+/** As often as IoT Hub looks. */
+export const connectionEventSeconds = 60
+
 const closed = { additionalProperties: false } as const
 
 /** What stands under `routes`. */
@@ -13,6 +16,16 @@ export const routesSchema = Type.Optional(
           maxItems: 64,
           description:
             'Names and addresses that endpoints of routes may reach although they are private or of this machine. Others of that sort are refused, whatever a name resolves to.',
+        }),
+      ),
+      connectionEventSeconds: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 3_600,
+          default: connectionEventSeconds,
+          unit: 'seconds',
+          description:
+            'Of the connections of one device routes hear one change in so many seconds, the first at once and then the last. 0: each.',
         }),
       ),
     },

@@ -55,8 +55,11 @@ function statuses(fact: Fact): string {
 
 const egress = (fact: Fact): string => `endpoint ${word(fact, 'endpoint')}`
 
+const trimmed = (fact: Fact): string => (fact['trimmed'] === undefined ? '' : `${number(fact, 'trimmed')} older ones dropped`)
+
 /** What is said of each kind, part by part. */
 export const hubSentences: Readonly<Record<string, (fact: Fact) => readonly string[]>> = {
+  'connection-settled': (fact) => [`${word(fact, 'state')} after all`, plural(number(fact, 'held'), 'change') + ' meanwhile'],
   'twin-reported': (fact) => [`reported ${patchText('', fact['patch'])}`, `version ${word(fact, 'version')}`],
   'twin-changed': (fact) => [
     fact['replaces'] === true ? 'replaced' : '',
@@ -117,7 +120,11 @@ export const hubSentences: Readonly<Record<string, (fact: Fact) => readonly stri
   ],
   'egress-recovered': (fact) => [`${egress(fact)} takes events again`, `after ${milliseconds(number(fact, 'durationMs') / 1000)} s`],
   'egress-lost': (fact) => [egress(fact), `offsets ${word(fact, 'first')} to ${word(fact, 'last')} were gone before they were sent`],
-  'egress-dead-lettered': (fact) => [`${plural(number(fact, 'count'), 'event')} of ${egress(fact)} put aside`, word(fact, 'reason')],
+  'egress-dead-lettered': (fact) => [
+    `${plural(number(fact, 'count'), 'event')} of ${egress(fact)} put aside`,
+    trimmed(fact),
+    word(fact, 'reason'),
+  ],
   'service-added': (fact) => [serviceWords(fact), by(fact)],
   'service-removed': (fact) => [serviceWords(fact), by(fact)],
 }

@@ -13,6 +13,7 @@ const kinds = [
   'telemetry',
   'connected',
   'disconnected',
+  'connection-settled',
   'denied',
   'refused',
   'subscribed',

@@ -55,6 +55,28 @@ export const endpointAdd: Run = async (context, given) => {
   return done
 }
 
+/** `endpoint set`: other settings, sources or another condition; what waits for the endpoint goes on from its place. */
+export const endpointSet: Run = async (context, given) => {
+  const name = position(given, 0)
+  const file = text(given, '--settings')
+  const settings = file === undefined ? ok(undefined) : readSettings(file)
+  if (!settings.ok) return settings
+  const sources = texts(given, '--source')
+  const condition = text(given, '--where')
+  const body = {
+    ...(file === undefined ? {} : { settings: settings.value }),
+    ...(sources.length === 0 ? {} : { sources }),
+    ...(condition === undefined ? {} : { condition }),
+  }
+  if (Object.keys(body).length === 0)
+    return stop(exit.usage, 'Nothing was said to change.', undefined, 'give --settings, --source or --where.')
+  const answer = await ask(context, { method: 'PATCH', path: path(name), body, failure: `Endpoint ${name} was not changed.` }, endpoint)
+  if (!answer.ok) return answer
+  if (isSet(given, '--json')) await context.terminal.printJson(answer.value.raw, 2)
+  else await context.terminal.print([styled('green', 'changed'), ' ', styled('bold', name)])
+  return done
+}
+
 /** `endpoint show`: one endpoint with its settings, in which no secret is. */
 export const endpointShow: Run = async (context, given) => {
   const name = position(given, 0)
@@ -78,7 +100,7 @@ export const endpointShow: Run = async (context, given) => {
     ['cursor', String(one.cursor)],
     ['lag', `${one.lagRecords} records, ${one.lagMs} ms`],
     ['delivered', String(one.delivered)],
-    ['dead letters', String(one.deadLetters)],
+    ['dead letters', one.trimmed === 0 ? String(one.deadLetters) : `${one.deadLetters}, and ${one.trimmed} dropped for want of room`],
     ['failures', String(one.failures)],
     ['lost to retention', String(one.lost)],
     ['made', `${one.createdAt} by ${one.createdBy}`],

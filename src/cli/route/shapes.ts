@@ -28,6 +28,7 @@ export const endpoint = object({
   lagMs: number,
   delivered: number,
   deadLetters: number,
+  trimmed: number,
   failures: number,
   lost: number,
   tooLarge: number,

@@ -110,6 +110,7 @@ const kinds: Readonly<Record<Exclude<FactKind, 'telemetry'>, true>> = {
   'tpm-clone-suspected': true,
   'attestation-changed': true,
   disconnected: true,
+  'connection-settled': true,
   denied: true,
   refused: true,
   'device-created': true,

@@ -6,6 +6,7 @@ const colours: ReadonlyMap<string, Style> = new Map<string, Style>([
   ['telemetry', 'cyan'],
   ['connected', 'green'],
   ['disconnected', 'dim'],
+  ['connection-settled', 'dim'],
   ['denied', 'red'],
   ['refused', 'red'],
   ['revoked', 'red'],

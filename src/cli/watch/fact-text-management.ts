@@ -81,5 +81,8 @@ export const toldOfManagement: readonly (readonly [kind: string, told: Told])[] 
   ['egress-failed', (of) => [`endpoint ${of('endpoint')}`, of('reason'), `${of('tries')} tries`]],
   ['egress-recovered', (of) => [`endpoint ${of('endpoint')}`, `after ${seconds(of('durationMs'))}`]],
   ['egress-lost', (of) => [`endpoint ${of('endpoint')}`, `offsets ${of('first')} to ${of('last')} were gone before they were sent`]],
-  ['egress-dead-lettered', (of) => [`endpoint ${of('endpoint')}`, `${of('count')} put aside`, of('reason')]],
+  [
+    'egress-dead-lettered',
+    (of) => [`endpoint ${of('endpoint')}`, `${of('count')} put aside`, unlessNone(of('trimmed'), 'older ones dropped'), of('reason')],
+  ],
 ]

@@ -35,6 +35,7 @@ const told: ReadonlyMap<string, Told> = new Map<string, Told>([
       as('client', of('clientId'), of('device')),
     ],
   ],
+  ['connection-settled', (of) => [of('state'), `${of('held')} changes meanwhile`]],
   ['disconnected', (of) => [of('reason'), `after ${seconds(of('durationMs'))}`, as('client', of('clientId'), of('device'))]],
   [
     'denied',

@@ -3,6 +3,7 @@ import { type Result, ok, refuse } from '#base'
 import { type RouteSet, egressLimits, eventSources } from '#egress'
 import {
   endpoint,
+  endpointChange,
   endpointInput,
   endpointView,
   enrichmentInput,
@@ -186,6 +187,30 @@ function endpoints({ ports }: Parts): readonly Route[] {
       async handle(call) {
         const found = await egress.endpoint(call.grant('route.read'), call.params.name)
         return found.ok ? ok(endpointView(found.value)) : found
+      },
+    }),
+    route({
+      ...bare,
+      method: 'PATCH',
+      path: '/api/v1/endpoints/{name}',
+      summary: 'Changes an endpoint: all its settings, its sources, its condition. It goes on from its place.',
+      access: { grants: ['route.write'] },
+      resource: endpointNamed,
+      params: namePath,
+      body: endpointChange,
+      answer: { status: 200, is: endpoint, description: 'The endpoint.' },
+      async handle(call) {
+        const { name } = call.params
+        const { settings: given, ...patch } = call.body
+        const settings = given === undefined ? ok(undefined) : jsonOf(given)
+        if (!settings.ok) return settings
+        const changed = await egress.changeEndpoint(call.grant('route.write'), name, {
+          ...patch,
+          ...(settings.value === undefined ? {} : { settings: settings.value }),
+        })
+        if (!changed.ok) return changed
+        const view = await egress.endpointOf(name)
+        return view === undefined ? refuse('egress/endpoint-not-found', 'It was removed at once.') : ok(endpointView(view))
       },
     }),
     route({
