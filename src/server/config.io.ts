@@ -11,6 +11,7 @@ import { acmeConfig } from './acme-settings.ts'
 import { type KeysConfig, keysConfig } from './pki-settings.ts'
 import { type ProvisioningSettings, provisioningSettings } from './provisioning-settings.ts'
 import { connectionEventSeconds } from './routes-settings.ts'
+import { type FilesConfig, filesConfig } from './files-settings.ts'
 import { startOptions } from './options.ts'
 import { type ServicesConfig, servicesConfig } from './services-config.ts'
 import type { Settings } from './settings-schema.ts'
@@ -41,6 +42,8 @@ export type ServerConfig = {
   readonly connectionEventMs: number
   /** Hosts that endpoints of routes may reach although they are private, in lower case. */
   readonly routeHosts: ReadonlySet<string>
+  /** Where files of devices go. */
+  readonly files: FilesConfig
   /** Whether back ends are told of files that devices have sent. */
   readonly fileNotifications: boolean
   /** Devices that jobs begin with in a second. */
@@ -121,6 +124,8 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
   if (!authentication.ok) return authentication
   const services = servicesConfig(settings.value.services ?? {}, fromFile)
   if (!services.ok) return services
+  const files = filesConfig(settings.value.files, fromFile)
+  if (!files.ok) return files
   const keys = keysConfig(settings.value.pki?.keys, fromFile)
   if (!keys.ok) return keys
   const acme = acmeConfig(settings.value.pki?.acme, host)
@@ -148,6 +153,7 @@ export function parseConfig(flags: Given, environment: Readonly<Record<string, s
     eventPartitions: settings.value.events?.partitions ?? 4,
     connectionEventMs: (settings.value.routes?.connectionEventSeconds ?? connectionEventSeconds) * 1_000,
     routeHosts: new Set((settings.value.routes?.allowedHosts ?? []).map((host) => host.toLowerCase())),
+    files: files.value,
     fileNotifications: settings.value.files?.notifications ?? fileDefaults.notifications,
     jobDevicesPerSecond: settings.value.jobs?.devicesPerSecond ?? jobDefaults.devicesPerSecond,
     limits: hubLimits(settings.value),

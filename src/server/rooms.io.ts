@@ -34,6 +34,7 @@ import { openRouting } from './egress.io.ts'
 import { openRootCampaigns } from './campaigns.ts'
 import { type Enrolling, openEnrolling } from './acme.io.ts'
 import { closeAllOf, openDeviceAuthentication, registryPorts } from './device-authentication.io.ts'
+import { openFileTarget } from './file-target.io.ts'
 import { blobProperties, openFileDisk } from './file-store.io.ts'
 import { guardMigrations } from './guard-ports.ts'
 import { type WatchedProof, watchPolicySessions } from './policy-sessions.ts'
@@ -162,6 +163,7 @@ export async function openRooms(
       ),
     ),
   )
+  const fileTarget = insist(openFileTarget(config.files))
   const hub: Hub = scope.use(
     await openHub(
       {
@@ -185,7 +187,7 @@ export async function openRooms(
         files: {
           disk: openFileDisk(join(config.dataDirectory, 'files')),
           key: scope.use(vault.dataKey('files')),
-          settings: { ...fileDefaults, notifications: config.fileNotifications, target: { kind: 'local', containerName: 'uploads' } },
+          settings: { ...fileDefaults, notifications: config.fileNotifications, target: fileTarget },
           localHost: () => hostWithPort(config.names[0] ?? 'localhost', door?.httpsPort ?? config.httpsPort),
           blobOf: blobProperties,
         },

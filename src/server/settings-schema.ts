@@ -3,6 +3,7 @@ import { defaultAdmissionLimits as admission, defaultListenerLimits as listener,
 import { limits as bounds } from '#base'
 import { pkiSchema } from './pki-settings.ts'
 import { provisioningSchema } from './provisioning-settings.ts'
+import { filesSchema } from './files-settings.ts'
 import { eventsSchema, routesSchema } from './routes-settings.ts'
 import { throttlesSchema } from './service-throttles.ts'
 
@@ -339,17 +340,7 @@ export const settingsSchema = Type.Object(
     broker: Type.Optional(brokerSchema),
     routes: routesSchema,
     events: eventsSchema,
-    files: group(
-      {
-        notifications: Type.Optional(
-          Type.Boolean({
-            default: false,
-            description: 'Whether back ends are told of each file that a device has sent, until one has read it.',
-          }),
-        ),
-      },
-      'Files that devices send.',
-    ),
+    files: filesSchema,
     jobs: group(
       {
         devicesPerSecond: whole(
