@@ -94,6 +94,31 @@ test('curl and OpenSSL fetch the authorities, enroll by a code, connect, renew, 
   writeFileSync(device.at('other.p10'), 'A'.repeat(64 * 1024))
   assert.equal(await device.curl('simplereenroll', ...device.showing('second'), ...device.posting('other')), 413)
 
+  const issuers: { serial: string; role: string; state: string; living: number }[] = Object(
+    (await hub.api('GET', '/api/v1/pki/authorities')).json,
+  ).authorities
+  const old = issuers.find(({ role, state }) => role === 'device-issuer' && state === 'active')
+  assert.ok(old !== undefined)
+  const rotated = await hub.command('pki', 'issuer', 'rotate', '--role', 'devices')
+  assert.equal(rotated.code, 0, rotated.stderr)
+  assert.match((await hub.command('pki', 'authorities')).stdout, /retiring/)
+  const early = await hub.command('pki', 'issuer', 'retire', old.serial)
+  assert.match(early.stderr, /vouches for \d+ certificates/)
+  assert.equal((await hub.command('pki', 'issuer', 'retire', old.serial, '--despite', '2')).code, 2, 'not without a reason')
+  const count = String(old.living)
+  const retired = await hub.command('pki', 'issuer', 'retire', old.serial, '--despite', count, '--reason', 'rehearsal')
+  assert.equal(retired.code, 0, retired.stderr)
+  assert.match(retired.stdout, new RegExp(`^retired ${old.serial}: ${count} certificates cut off, closed`))
+  assert.equal(await device.curl('simplereenroll', ...device.showing('second'), ...device.posting('second')), 401)
+  assert.match(device.answer(), /pki\/issuer-revoked/)
+  const inventory: { certificates: { serial: string; owner: string }[] } = JSON.parse(
+    (await hub.command('pki', 'ls', '--all', '--json')).stdout,
+  )
+  const one = inventory.certificates.find(({ owner }) => owner === 'device:pump-1')?.serial ?? ''
+  assert.match((await hub.command('pki', 'show', one)).stdout, /device:pump-1/)
+  assert.match((await hub.command('pki', 'show', one, '--pem')).stdout, /^-----BEGIN CERTIFICATE-----/)
+  assert.equal((await hub.command('pki', 'ls', '--due')).code, 0)
+
   const list = await hub.command('pki', 'code', 'ls', '--json')
   assert.ok(!list.stdout.includes(code.split('-')[1] ?? code))
   assert.equal((await hub.api('POST', '/api/v1/devices/pump-1/revoke', { reason: 'keyCompromise' })).status, 200)

@@ -17,14 +17,24 @@ export const authorityCommands: readonly CommandSpec[] = [
     options: [
       { flag: '--expiring', takes: 'DAYS', help: 'only those that end within: 30d' },
       { flag: '--device', takes: 'NAME', help: 'only those of one device' },
+      { flag: '--due', help: 'only those of who should have renewed and has not: two thirds of their life are over, or all of it' },
       { flag: '--all', help: 'expired and revoked ones too' },
       jsonOption,
     ],
     examples: [
       ['thingwall pki ls --expiring 30d', 'what ends within a month'],
+      ['thingwall pki ls --due', 'who did not renew in time'],
       ['thingwall pki ls --json', 'for a program'],
     ],
     load: async () => (await import('./pki/certificates.ts')).certificateLs,
+  },
+  {
+    name: 'show',
+    summary: 'Show one certificate',
+    arguments: [{ name: 'serial', help: 'its serial number, as `pki ls` has it' }],
+    options: [{ flag: '--pem', help: 'print the certificate itself' }, jsonOption],
+    examples: [['thingwall pki show 4f2c9a01', 'whose it is, and until when']],
+    load: async () => (await import('./pki/certificates.ts')).certificateShow,
   },
   {
     name: 'authorities',
@@ -36,10 +46,32 @@ export const authorityCommands: readonly CommandSpec[] = [
   {
     name: 'issuer',
     aliases: ['issuers'],
-    summary: 'Issuers that are signed elsewhere',
-    about: 'The key is made in this hub and never leaves; see docs/pki.md.',
+    summary: 'Issuers: the next one, and those that are signed elsewhere',
+    about: 'The key of one that is signed elsewhere is made in this hub and never leaves; see docs/pki.md.',
     examples: [['thingwall pki issuer request --role devices --out issuer.csr.pem', 'make the request']],
     commands: [
+      {
+        name: 'rotate',
+        summary: 'Make the next issuer now, under the root of this hub',
+        options: [{ flag: '--role', takes: 'ROLE', help: 'whose certificates it issues', choices: ['devices', 'servers'] }, jsonOption],
+        examples: [['thingwall pki issuer rotate --role devices', 'what was issued before stays good']],
+        load: async () => (await import('./pki/issuers.ts')).issuerRotate,
+      },
+      {
+        name: 'retire',
+        summary: 'End an issuer that signs no more; refused while valid certificates rest on it',
+        arguments: [{ name: 'serial', help: 'as `pki authorities` has it' }],
+        options: [
+          { flag: '--despite', takes: 'N', help: 'cut off this many valid certificates; their very number' },
+          { flag: '--reason', takes: 'TEXT', help: 'why; kept in the audit log' },
+          jsonOption,
+        ],
+        examples: [
+          ['thingwall pki issuer retire 4f2c9a01', 'nothing rests on it any more'],
+          ['thingwall pki issuer retire 4f2c9a01 --despite 12 --reason scrapped', 'and cut off who is left'],
+        ],
+        load: async () => (await import('./pki/issuers.ts')).issuerRetire,
+      },
       {
         name: 'request',
         summary: 'Make the key of an issuer and the request for it',

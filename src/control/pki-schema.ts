@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { isoTime } from '#base'
-import type { AuthorityRecord, CertificateRecord, ImportedIssuer, IssuerRequest } from '#pki'
+import type { AuthorityRecord, CertificateRecord, ImportedIssuer, IssuerRequest, NewIssuer } from '#pki'
 import { time } from './schema.ts'
 
 /* The shapes of authorities and of the inventory of certificates; see schema.ts for the rules. */
@@ -44,6 +44,7 @@ export const authority = Type.Object(
     fingerprintSha256: text,
     notBefore: time,
     notAfter: time,
+    living: Type.Integer({ minimum: 0 }),
   },
   { ...closed, title: 'Authority' },
 )
@@ -56,6 +57,17 @@ export const authorities = Type.Object(
   },
   { ...closed, title: 'Authorities' },
 )
+
+/** An issuer that was made in place of another. */
+export const newIssuer = Type.Object(
+  { role, serial: text, subject: text, fingerprintSha256: text, notAfter: time },
+  { ...closed, title: 'NewIssuer' },
+)
+
+/** As the API shows a new issuer. */
+export function newIssuerView({ role: name, notAfter, ...rest }: NewIssuer): Static<typeof newIssuer> {
+  return { ...rest, role: roles[name], notAfter: isoTime(notAfter) }
+}
 
 /** One certificate that this hub made. */
 export const inventoryEntry = Type.Object(

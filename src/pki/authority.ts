@@ -136,7 +136,7 @@ export async function newest(
   under?: Certificate,
   which: 'sound' | 'any' = 'sound',
 ): Promise<Result<Kept | undefined>> {
-  const rows = await ports.store.query(`SELECT * FROM pki_keyring WHERE role = ? AND origin = 'ours'`, role)
+  const rows = await ports.store.query(`SELECT * FROM pki_keyring WHERE role = ? AND origin = 'ours' ORDER BY rowid`, role)
   let best: Kept | undefined
   for (const row of rows) {
     const read = parseCertificate(Buffer.from(bytesOf(row, 'certificate')))
@@ -149,7 +149,8 @@ export async function newest(
     if (role.endsWith('issuer') && read.value.notBefore > ports.clock.now()) continue
     if (under && !isUnder(read.value, under)) continue
     if (which === 'sound' && inventory.revokedAt(read.value.serial) !== undefined) continue
-    if (!best || read.value.notAfter > best.certificate.notAfter) best = keptOf(row, role, read.value)
+    // Of two that end together, because their root does, the later one.
+    if (!best || read.value.notAfter >= best.certificate.notAfter) best = keptOf(row, role, read.value)
   }
   return ok(best)
 }
@@ -264,6 +265,23 @@ async function whileKeysAreThere<T>(work: () => Promise<Result<T>>): Promise<Res
   }
 }
 
+/** Makes an issuer under `root`, beside those that there are: the newest signs. `pki/key-unavailable` when a key it takes is away. */
+export function makeIssuer(foundry: Foundry, root: Kept, role: IssuerRole): Promise<Result<void>> {
+  const now = foundry.ports.clock.now()
+  return whileKeysAreThere(() =>
+    withRoot(foundry, root, ['device-issuer', 'server-issuer'], async (issuer) => {
+      const serial = freshSerial(foundry.ports.random)
+      const key = await makeAuthorityKey(foundry, role, serial)
+      if (!key.ok) return key
+      const title = role === 'device-issuer' ? 'Thingwall Devices' : 'Thingwall Servers'
+      const commonName = `${title} ${foundry.ports.random.bytes(4).toString('hex')}`
+      const validity = validityFrom(now, profiles[role].defaultLifetimeMs, root.certificate)
+      const notAfter = validity.notAfter > root.certificate.notAfter ? root.certificate.notAfter : validity.notAfter
+      return await makeOwn(foundry, issuer, role, key.value.material, { serial, commonName, validity: { ...validity, notAfter } })
+    }),
+  )
+}
+
 async function openIssuer(
   foundry: Foundry,
   root: Kept,
@@ -274,18 +292,7 @@ async function openIssuer(
   let kept = await newest(foundry, role, root.certificate)
   if (!kept.ok) return kept
   if (!kept.value || isDue(kept.value.certificate, now)) {
-    const made = await whileKeysAreThere(() =>
-      withRoot(foundry, root, ['device-issuer', 'server-issuer'], async (issuer) => {
-        const serial = freshSerial(foundry.ports.random)
-        const key = await makeAuthorityKey(foundry, role, serial)
-        if (!key.ok) return key
-        const title = role === 'device-issuer' ? 'Thingwall Devices' : 'Thingwall Servers'
-        const commonName = `${title} ${foundry.ports.random.bytes(4).toString('hex')}`
-        const validity = validityFrom(now, profiles[role].defaultLifetimeMs, root.certificate)
-        const notAfter = validity.notAfter > root.certificate.notAfter ? root.certificate.notAfter : validity.notAfter
-        return await makeOwn(foundry, issuer, role, key.value.material, { serial, commonName, validity: { ...validity, notAfter } })
-      }),
-    )
+    const made = await makeIssuer(foundry, root, role)
     kept = await newest(foundry, role, root.certificate, made.ok ? 'sound' : 'any')
     if (!kept.ok) return kept
     // Better an issuer near its end, or one that is known to be revoked, than a hub that does not start: what is served stays as it is.

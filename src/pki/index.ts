@@ -1,6 +1,7 @@
 export { type Ceremony } from './authorities/ceremony-door.ts'
 export { type ImportedIssuer, type IssuerRequest } from './authorities/ceremony.ts'
 export { type AuthorityRecord, type CertificateFilter } from './authorities/listing.ts'
+export { type NewIssuer } from './authorities/succession.ts'
 export { openOfflineRoot, proveRemoval, signAway } from './authorities/offline-root.ts'
 export {
   type AccountRecord as AcmeAccountRecord,

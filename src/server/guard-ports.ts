@@ -5,6 +5,7 @@ import { defaultListenerLimits } from '#gateway'
 import type { GuardPorts, IssuedCertificate, Listener, ProbeIdentity } from '#guard'
 import type { Authentication } from '#hub'
 import { encodeFact, encodeTelemetry } from '#journal'
+import { decodePem } from '#wire/x509'
 import { decodePemAll } from './pem-list.ts'
 import type { Rooms } from './rooms.io.ts'
 import { drillDevice, probeDevice } from './system-devices.ts'
@@ -54,6 +55,10 @@ export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
     if (!issued.ok || issued.value.privateKeyPem === undefined) throw new Error(issued.ok ? 'no key was made' : issued.error.message)
     const { certificatePem, privateKeyPem } = issued.value
     return { device, cert: certificatePem, key: privateKeyPem.use((bytes) => bytes.toString('utf8')), ca: pki.rootPem }
+  }
+  const isGood = ({ cert }: ProbeIdentity): boolean => {
+    const chain = decodePem('CERTIFICATE', cert)
+    return chain.ok && pki.verifyDeviceChain(chain.value, clock.now()).ok
   }
   let identity: { readonly value: ProbeIdentity; readonly renewAt: number } | undefined
   return {
@@ -125,7 +130,8 @@ export function guardPorts(rooms: Rooms, around: Surroundings): GuardPorts {
     },
     synthetic: {
       async identity() {
-        if (identity === undefined || clock.now() >= identity.renewAt)
+        // Its issuer may have been retired or revoked meanwhile.
+        if (identity === undefined || clock.now() >= identity.renewAt || !isGood(identity.value))
           identity = { value: await issue(probeDevice), renewAt: clock.now() + probeLifetimeMs / 2 }
         return identity.value
       },

@@ -6,7 +6,7 @@ import { readGiven, writeCertificate, writeKey } from '../device/files.io.ts'
 import { type Problem, done, exit, stop } from '../exit.ts'
 import { type Given, isSet, position, text } from '../given.ts'
 import { styled } from '../line.ts'
-import { anything, list, maybe, object, text as textShape } from '../shape.ts'
+import { anything, list, maybe, number, object, text as textShape } from '../shape.ts'
 import type { Run } from '../spec.ts'
 import { type Row, printMembers, printTable } from '../table.ts'
 
@@ -29,6 +29,7 @@ const authority = object({
   subject: textShape,
   fingerprintSha256: textShape,
   notAfter: time,
+  living: number,
 })
 const authorities = object({
   keys: object({ title: textShape, state: textShape, message: maybe(textShape) }),
@@ -52,9 +53,18 @@ export const authorityLs: Run = async (context, given) => {
     const { keys, authorities: all } = answer.value.value
     const rows = all.map((one): Row => {
       const good = one.state === 'active'
-      return [one.role, one.subject, styled(good ? 'green' : 'yellow', one.state), one.origin, one.place, one.notAfter, one.serial]
+      return [
+        one.role,
+        one.subject,
+        styled(good ? 'green' : 'yellow', one.state),
+        one.origin,
+        one.place,
+        `${one.living}`,
+        one.notAfter,
+        one.serial,
+      ]
     })
-    await printTable(context.terminal, ['ROLE', 'SUBJECT', 'STATE', 'ORIGIN', 'KEY', 'UNTIL', 'SERIAL'], rows)
+    await printTable(context.terminal, ['ROLE', 'SUBJECT', 'STATE', 'ORIGIN', 'KEY', 'LIVING', 'UNTIL', 'SERIAL'], rows)
     context.terminal.say(`new keys are made in ${keys.title}: ${keys.state}${keys.message === undefined ? '' : `, ${keys.message}`}`)
   }
   return done

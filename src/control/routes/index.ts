@@ -16,6 +16,7 @@ import { enrollmentCodeRoutes } from './enrollment-codes.ts'
 import { factoryRoutes } from './factory.ts'
 import { fileRoutes } from './files.ts'
 import { hubRoutes } from './hub.ts'
+import { issuerRoutes } from './issuers.ts'
 import { jobRoutes } from './jobs.ts'
 import { messageRoutes } from './messages.ts'
 import { methodRoutes } from './methods.ts'
@@ -48,6 +49,7 @@ export function allRoutes(parts: Parts): readonly Route[] {
     certificateRoutes,
     campaignRoutes,
     pkiRoutes,
+    issuerRoutes,
     enrollmentCodeRoutes,
     acmeAccountRoutes,
     factoryRoutes,

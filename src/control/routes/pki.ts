@@ -150,7 +150,7 @@ export function pkiRoutes({ ports }: Parts): readonly Route[] {
           expiringDays: Type.Optional(Type.Integer({ minimum: 0, maximum: 36_500 })),
           device: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
           issuer: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-          state: Type.Optional(Type.Literal('valid')),
+          state: Type.Optional(Type.Enum(['valid', 'due'])),
           after: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
         },
@@ -174,11 +174,31 @@ export function pkiRoutes({ ports }: Parts): readonly Route[] {
           ...(expiresBefore === undefined ? {} : { expiresBefore }),
           ...(device === undefined ? {} : { device }),
           ...(issuer === undefined ? {} : { issuer }),
-          ...(state === undefined ? {} : { valid: true }),
+          ...(state === 'valid' ? { valid: true } : state === 'due' ? { due: true } : {}),
         }
         const found = await ceremony.certificates(call.grant('pki.read'), filter, from, limit)
         const last = found.length === limit ? found.at(-1) : undefined
         return ok({ certificates: found.map(inventoryView), next: last === undefined ? null : `${last.notAfter}-${last.serial}` })
+      },
+    }),
+    route({
+      ...bare,
+      method: 'GET',
+      path: '/api/v1/certificates/{serial}',
+      summary: 'One certificate that this hub made, with its PEM once it was handed out.',
+      access: { grants: ['pki.read'] },
+      resource: ({ serial }) => `certificate:${serial}`,
+      params: Type.Object({ serial: Type.String({ minLength: 1, maxLength: 64 }) }, closed),
+      answer: {
+        status: 200,
+        is: Type.Object({ certificate: inventoryEntry, pem: Type.Optional(Type.String()) }, { ...closed, title: 'CertificateInFull' }),
+        description: 'The certificate.',
+      },
+      async handle(call) {
+        const found = await ceremony.certificate(call.grant('pki.read'), call.params.serial)
+        if (!found.ok) return found
+        const { record, pem } = found.value
+        return ok({ certificate: inventoryView(record), ...(pem === undefined ? {} : { pem }) })
       },
     }),
     route({

@@ -1,5 +1,5 @@
-import type { Grant, Result, Secret } from '#base'
-import type { GeneralName } from '#wire/x509'
+import { type Grant, type Result, type Secret, ok, refuse } from '#base'
+import { type GeneralName, encodePem } from '#wire/x509'
 import type { Foundry } from '../authority.ts'
 import {
   type Answered,
@@ -11,6 +11,7 @@ import {
   requestIssuer,
 } from './ceremony.ts'
 import { type AuthorityRecord, type CertificateFilter, expiryBuckets, listAuthorities, listCertificates } from './listing.ts'
+import { type NewIssuer, retirable, succeedIssuer } from './succession.ts'
 import type { KeyStoreState } from '../keys/signing-key.ts'
 import type { CertificateRecord } from '../row.ts'
 import { placeOfNewKeys } from './authority-keys.ts'
@@ -25,6 +26,15 @@ export type Ceremony = {
   forget(grant: Grant<'pki.administer'>, id: string): Promise<Result<void>>
   /** Takes what came back and goes by it: new leaves come from it, the listeners are told. See {@link importIssuer}. */
   import(grant: Grant<'pki.administer'>, answered: Answered): Promise<Result<ImportedIssuer>>
+  /** Makes a new issuer now and goes by it: see {@link succeedIssuer}. */
+  succeed(grant: Grant<'pki.administer'>, role: IssuerRole): Promise<Result<NewIssuer>>
+  /** Whether an issuer may be retired, and the key by which it is revoked: see {@link retirable}. */
+  retirable(grant: Grant<'pki.administer'>, serial: string, despite: number): ReturnType<typeof retirable>
+  /** A certificate that this hub made, and its PEM when it was handed out. `pki/unknown-serial` for none. */
+  certificate(
+    grant: Grant<'pki.read'>,
+    serial: string,
+  ): Promise<Result<{ readonly record: CertificateRecord; readonly pem: string | undefined }>>
   exportRoot(grant: Grant<'pki.administer'>, passphrase: Secret): Promise<Result<Secret>>
   removeRootKey(grant: Grant<'pki.administer'>, proof: Buffer): Promise<Result<RemovedKey>>
   authorities(grant: Grant<'pki.read'>): Promise<Result<readonly AuthorityRecord[]>>
@@ -57,6 +67,18 @@ export function ceremonyOf(
       if (!imported.ok) return imported
       const reloaded = await reload()
       return reloaded.ok ? imported : reloaded
+    },
+    async succeed(grant, role) {
+      const made = await succeedIssuer(foundry, grant, role)
+      if (!made.ok) return made
+      const reloaded = await reload()
+      return reloaded.ok ? made : reloaded
+    },
+    retirable: (_grant, serial, despite) => retirable(foundry, serial, signing(), despite),
+    async certificate(_grant, serial) {
+      const found = await foundry.inventory.bySerial(serial)
+      if (found === undefined) return refuse('pki/unknown-serial', 'No certificate of this hub has this serial number.', serial)
+      return ok({ record: found.record, pem: found.der && encodePem('CERTIFICATE', found.der) })
     },
     exportRoot: (grant, passphrase) => exportRoot(foundry, grant, passphrase),
     removeRootKey: (grant, proof) => removeRootKey(foundry, grant, proof),

@@ -1,8 +1,10 @@
 import { type Instant, type Result, ok, refuse } from '#base'
-import { parseCertificate } from '#wire/x509'
+import { keyIdentifier, parseCertificate } from '#wire/x509'
 import { type Foundry, fingerprintOf } from '../authority.ts'
+import { limits } from '../limits.ts'
 import { type CertificateRecord, bytesOf, numberOf, recordOf, textOf } from '../row.ts'
 import type { AuthorityPlace } from './authority-keys.ts'
+import { livingByIssuer } from './succession.ts'
 
 /** One authority that signs for this hub, or once did: who made it, and where its key is. */
 export type AuthorityRecord = {
@@ -18,6 +20,8 @@ export type AuthorityRecord = {
   readonly fingerprintSha256: string
   readonly notBefore: Instant
   readonly notAfter: Instant
+  /** Certificates under it that are valid now. */
+  readonly living: number
 }
 
 /** Every authority in the keyring, oldest first. `signing` are the serials of those that sign now. */
@@ -29,6 +33,7 @@ export async function listAuthorities(
     `SELECT k.serial, k.role, k.origin, k.place, k.certificate, s.state FROM pki_keyring k LEFT JOIN pki_root_state s ON s.serial = k.serial
      WHERE k.role IN ('root', 'cross', 'device-issuer', 'server-issuer') ORDER BY k.rowid`,
   )
+  const living = await livingByIssuer({ ports })
   const out: AuthorityRecord[] = []
   for (const row of rows) {
     const read = parseCertificate(Buffer.from(bytesOf(row, 'certificate')))
@@ -42,7 +47,8 @@ export async function listAuthorities(
     const issuerState = inventory.revokedAt(serial) !== undefined ? 'revoked' : signing.has(serial) ? 'active' : 'retiring'
     const state = role === 'root' ? rootState : role === 'cross' ? 'active' : issuerState
     const names = { subject: subject.text, issuer: issuer.text, fingerprintSha256: fingerprintOf(der) }
-    out.push({ serial, role, origin, place, state, ...names, notBefore, notAfter })
+    const keyId = keyIdentifier(read.value.publicKey).toString('hex')
+    out.push({ serial, role, origin, place, state, ...names, notBefore, notAfter, living: living.get(keyId) ?? 0 })
   }
   return ok(out)
 }
@@ -56,12 +62,14 @@ export type CertificateFilter = {
   readonly issuer?: string
   /** Valid now: neither revoked nor expired. */
   readonly valid?: boolean
+  /** Of devices and services: two thirds of its life are over, perhaps all of it, and its owner has no newer one. */
+  readonly due?: boolean
 }
 
 /** A page of certificates in the order of their end, beginning after `after` (end and serial of the last one seen). */
 export async function listCertificates(
   { ports }: Foundry,
-  { expiresBefore, device, issuer, valid }: CertificateFilter,
+  { expiresBefore, device, issuer, valid, due }: CertificateFilter,
   after: { readonly notAfter: number; readonly serial: string } | undefined,
   limit: number,
 ): Promise<readonly CertificateRecord[]> {
@@ -70,6 +78,7 @@ export async function listCertificates(
     ...(device === undefined ? [] : [['device = ?', [device]] as const]),
     ...(issuer === undefined ? [] : [['issuer = ?', [issuer]] as const]),
     ...(valid === true ? [['revoked_at IS NULL AND not_after >= ?', [ports.clock.now()]] as const] : []),
+    ...(due === true ? [[dueTerm, [limits.renewAfter, ports.clock.now()]] as const] : []),
     ...(after === undefined ? [] : [['(not_after, serial) > (?, ?)', [after.notAfter, after.serial]] as const]),
   ]
   const where = ['fingerprint IS NOT NULL', ...terms.map(([term]) => term)].join(' AND ')
@@ -77,6 +86,11 @@ export async function listCertificates(
   const rows = await ports.store.query(`SELECT * FROM pki_certificate WHERE ${where} ORDER BY not_after, serial LIMIT ?`, ...args)
   return rows.map(recordOf)
 }
+
+const dueTerm = `revoked_at IS NULL AND profile IN ('device', 'edge', 'operator-service')
+  AND not_before + (not_after - not_before) * ? <= ?
+  AND NOT EXISTS (SELECT 1 FROM pki_certificate AS newer WHERE newer.device = pki_certificate.device AND newer.profile = pki_certificate.profile
+    AND newer.fingerprint IS NOT NULL AND newer.revoked_at IS NULL AND newer.not_after > pki_certificate.not_after)`
 
 /** How many certificates that are valid now end in each span of `spanMs` from now on; the last one counts all that end later. */
 export async function expiryBuckets(
