@@ -139,6 +139,7 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ['vault/too-many-versions', 409],
   ['vault/too-many-rules', 409],
   ['pki/key-in-use', 409],
+  ['pki/key-unavailable', 503],
   ['guard/busy', 503],
 ])
 
@@ -162,6 +163,9 @@ export function problemOf(refusal: Pick<Refused, 'code' | 'message' | 'errors'>)
 
 /** What a peer is told when something was thrown: that it is not their fault and how to name it to us, and nothing of what it was. */
 export function problemOfThrown(error: unknown, requestId: string): Problem {
+  // A token that is away is nothing to look up in a log: its own words say what to do.
+  if (error instanceof Fault && error.code === 'pki/key-unavailable')
+    return problemOf({ code: 'pki/key-unavailable', message: error.message })
   if (error instanceof Fault)
     return problemOf({ code: 'control/unavailable', message: `The hub cannot do this now. Its log has more under ${requestId}.` })
   return problemOf({ code: 'control/internal', message: `This is a mistake of the hub. Its log has more under ${requestId}.` })
