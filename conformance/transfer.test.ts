@@ -122,8 +122,30 @@ test(
     console.log(`  ${devices} devices with twins: read, planned and imported in ${seconds.toFixed(1)} s`)
     assert.ok(seconds < 60)
     const copy = join(home.path, 'copy')
+    for (const words of [
+      'endpoint add lake --kind file',
+      'route add all --to lake',
+      'route enrich at plant --to lake',
+      'route fallback off',
+    ])
+      assert.equal((await run(hub, words.split(' '))).code, 0)
     assert.equal((await run(hub, ['export', copy, '--with-keys'])).code, 0)
     await using other = await HubProcess.open({ settings: sasAllowed })
+    const dry = JSON.parse((await run(other, ['route', 'import', copy, '--dry-run', '--json'])).out)
+    const made = ['endpoint lake', 'route all', 'enrichment at', 'fallback']
+    assert.deepEqual(
+      dry.steps.map(({ what }: { readonly what: string }) => what),
+      made,
+    )
+    await run(other, ['route', 'add', 'all', '--to', 'events'])
+    const moving = await run(other, ['route', 'import', copy, '--yes'])
+    assert.equal(moving.code, 0, moving.talk)
+    assert.deepEqual(JSON.parse((await run(other, ['route', 'import', copy, '--json'])).out), { steps: [] })
+    const of = async (one: HubProcess) => {
+      const { routes, enrichments, fallback } = (await one.api('GET', '/api/v1/routes')).json
+      return { routes, enrichments, fallback }
+    }
+    assert.deepEqual(await of(other), await of(hub))
     const back = await run(other, ['import', 'azure', copy, '--yes', '--json'])
     assert.equal(back.code, 0, back.talk)
     // The original lines, keys and all, are what the other hub has now.

@@ -2,7 +2,7 @@ import { systemGrant } from '#access'
 import { auditMigrations, openAudit } from '#audit'
 import { type DeviceId, type Instant, Secret, ok, parseDeviceId, refuse } from '#base'
 import { type DeviceChange, type Hub, type HubPorts, type JobSettings, hubMigrations, openHub } from '#hub'
-import { encodeFact } from '#journal'
+import { type Journal, decodeRecord, encodeFact } from '#journal'
 import type { Migration } from '#store'
 import { FakeClock } from './fake-clock.ts'
 import { openOn } from './journal-fixture.ts'
@@ -115,4 +115,17 @@ export async function openDomainScene(options: DomainSceneOptions = {}) {
       await held[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Imports as the journal tells of them: who began them and what they would make, how they ended, lines done and not. */
+export async function importsTold(scene: { readonly journal: Journal }) {
+  await scene.journal.flushed()
+  const { records } = await scene.journal.read(scene.journal.start, { records: 10_000, bytes: 10_000_000 })
+  const facts = records.flatMap((record) => ('bytes' in record ? [decodeRecord(record.bytes)] : []))
+  return facts.flatMap((fact) => {
+    if (!fact.ok) return []
+    const { value } = fact
+    if (value.kind === 'import-started') return [['started', value.actor, value.create ?? null]]
+    return value.kind === 'import-ended' ? [[value.status, value.done ?? null, value.failed ?? null]] : []
+  })
 }

@@ -107,6 +107,15 @@ export const routeCommands: readonly CommandSpec[] = [
         load: async () => (await import('./route/endpoint.ts')).routeWatch,
       },
       {
+        name: 'import',
+        summary: 'Make endpoints, routes and enrichments as an export of a hub has them',
+        about: 'Shows first what it would do. What the export does not name stays; secrets are not part of it.',
+        arguments: [{ name: 'directory', help: 'where "thingwall export" wrote routes.jsonl' }],
+        options: [{ flag: '--dry-run', help: 'only show what would be done' }, { flag: '--yes', help: 'do not ask' }, jsonOption],
+        examples: [['thingwall route import ./copy --dry-run', 'look first']],
+        load: async () => (await import('./route/import.ts')).routeImport,
+      },
+      {
         name: 'fallback',
         summary: 'Say whether messages that no route matches go to the built-in endpoint',
         arguments: [{ name: 'state', help: 'on or off', choices: ['on', 'off'] }],

@@ -117,12 +117,12 @@ export async function openHub(ports: HubPorts, signal: AbortSignal): Promise<Hub
   const bulk = openBulk({ devices, modules, twins })
   const { sharedKeys } = ports
   const transfer =
-    sharedKeys === undefined ? undefined : await openTransfer({ ...ports, sharedKeys, devices, modules, twins, configurations, bulk })
+    sharedKeys === undefined ? undefined : await openTransfer({ ...ports, tell, sharedKeys, devices, modules, twins, configurations, bulk })
   const containers = scope.use(openContainers({ ...ports, trouble }))
   const registryJobs =
     transfer === undefined || ports.registryJobs === undefined
       ? undefined
-      : scope.use(await openRegistryJobs({ ...ports, permits: ports.registryJobs, transfer, containers, bulk, trouble }))
+      : scope.use(await openRegistryJobs({ ...ports, tell, permits: ports.registryJobs, transfer, containers, bulk, trouble }))
   const opened = scope.move()
   return {
     devices,

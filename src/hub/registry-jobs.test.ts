@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { instant } from '#base'
-import { idOf, openDomainScene, registryGrants, registryJobPermits } from '../../test/domain-scene.ts'
+import { idOf, importsTold, openDomainScene, registryGrants, registryJobPermits } from '../../test/domain-scene.ts'
 import type { NewContainer } from './containers.ts'
 import type { JsonObject } from './device-authentication-json.ts'
 
@@ -67,6 +67,10 @@ test('what is exported is imported again elsewhere [azure-wire 5.8]', async () =
   await there.put('devices.txt', lines)
   assert.equal((await there.run({ type: 'import' }))['status'], 'completed')
   assert.equal(await there.blob('importErrors.log'), '')
+  assert.deepEqual(
+    (await importsTold(there)).map(([what]) => what),
+    ['started', 'completed'],
+  )
   assert.deepEqual(there.hub.devices.find('own')?.authentication, here.hub.devices.find('own')?.authentication)
   assert.deepEqual((await there.hub.twins.get(idOf('ca')))?.tags, { site: 'n' })
 })

@@ -1,4 +1,5 @@
 import { type Clock, type Grant, type Instant, type Random, isoTime, ok, refuse, uuid } from '#base'
+import type { FactOf } from '#journal'
 import type { Migration, Row, Store } from '#store'
 import type { BulkItem, BulkProblem } from './bulk-item.ts'
 import type { Bulk } from './bulk.ts'
@@ -6,6 +7,7 @@ import type { Containers, OpenContainer } from './containers.ts'
 import type { JsonObject } from './device-authentication-json.ts'
 import type { AuditedCommit } from './ports.ts'
 import { type RegistryJobSpec, parseRegistryJob } from './registry-job-spec.ts'
+import { actorOf } from './registry-state.ts'
 import type { RegistryJobGrants, RegistryJobPermits, RegistryJobs, RegistryJobStatus } from './registry-job.ts'
 import { keyOf, readLine, stageOf } from './transfer-line.ts'
 import type { ExportLine, Transfer } from './transfer.ts'
@@ -41,6 +43,7 @@ export type RegistryJobPorts = {
   readonly transfer: Pick<Transfer, 'export'>
   readonly bulk: Bulk
   readonly permits: RegistryJobPermits
+  readonly tell: (fact: FactOf<'import-started' | 'import-ended'>) => void
   readonly trouble: (what: string, error: unknown) => void
 }
 
@@ -54,6 +57,10 @@ class Failed extends Error {}
 /** Opens the jobs on their rows. One that was running when the process ended has failed: what it did stays, and it may be asked for again. */
 export async function openRegistryJobs(ports: RegistryJobPorts): Promise<RegistryJobs> {
   const { store, clock, random } = ports
+  const tellEnd = (id: string, status: 'completed' | 'interrupted') =>
+    ports.tell({ kind: 'import-ended', time: clock.now(), import: id, status })
+  for (const { id } of await store.query("SELECT id FROM registry_jobs WHERE type = 'import' AND status IN ('running', 'enqueued')"))
+    tellEnd(String(id), 'interrupted')
   await store.commit([
     {
       sql: `UPDATE registry_jobs SET status = 'failed', failure = ?, ended_at = ? WHERE status IN ('running', 'enqueued')`,
@@ -89,6 +96,10 @@ export async function openRegistryJobs(ports: RegistryJobPorts): Promise<Registr
     signal: AbortSignal,
   ): Promise<void> {
     let percent = 0
+    const end = async (status: 'completed' | 'cancelled' | 'failed', failure: string | null) => {
+      await put(id, status, status === 'completed' ? 100 : percent, failure, clock.now())
+      if (spec.type === 'import') tellEnd(id, status === 'completed' ? status : 'interrupted')
+    }
     try {
       await run(async (at) => {
         signal.throwIfAborted()
@@ -96,11 +107,11 @@ export async function openRegistryJobs(ports: RegistryJobPorts): Promise<Registr
         percent = at
         await put(id, 'running', percent, null, null)
       })
-      await put(id, 'completed', 100, null, clock.now())
+      await end('completed', null)
     } catch (error) {
-      if (signal.aborted) return await put(id, 'cancelled', percent, null, clock.now())
+      if (signal.aborted) return await end('cancelled', null)
       if (!(error instanceof Failed)) ports.trouble(`the ${spec.type} job ${id}`, error)
-      await put(id, 'failed', percent, error instanceof Failed ? error.message : 'The hub could not do this now.', clock.now())
+      await end('failed', error instanceof Failed ? error.message : 'The hub could not do this now.')
     }
   }
 
@@ -132,6 +143,7 @@ export async function openRegistryJobs(ports: RegistryJobPorts): Promise<Registr
         resolve()
         throw error
       }
+      if (type === 'import') ports.tell({ kind: 'import-started', time: clock.now(), import: id, actor: actorOf(grants.write) })
       const run = (tell: (percent: number) => Promise<void>) =>
         from === undefined
           ? exportTo(ports, grants, spec.value, to.value, tell)

@@ -48,8 +48,12 @@ export type ImportStorePorts = {
   readonly sharedKeys: SharedKeyPorts
 }
 
-/** Opens the store of imports. One that was running when the process ended is interrupted. */
-export async function openImportStore({ store, clock, random, sharedKeys }: ImportStorePorts): Promise<ImportStore> {
+/** Opens the store of imports. One that was running when the process ended is interrupted, which is told before it is written: rather twice than never. */
+export async function openImportStore(
+  { store, clock, random, sharedKeys }: ImportStorePorts,
+  interrupted: (broken: Import) => void,
+): Promise<ImportStore> {
+  for (const row of await store.query("SELECT * FROM imports WHERE status = 'running'")) interrupted(importRowOf(row).of)
   await write([{ sql: "UPDATE imports SET status = 'interrupted', ended_at = ? WHERE status = 'running'", args: [clock.now()] }])
   const [last] = await store.query('SELECT MAX(number) AS number FROM imports')
   let number = Number(last?.['number'] ?? 0)

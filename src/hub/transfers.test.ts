@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { systemGrant } from '#access'
 import { type Instant, instant, plus } from '#base'
 import { FakeClock } from '../../test/fake-clock.ts'
-import { idOf, openDomainScene, registryGrants } from '../../test/domain-scene.ts'
+import { idOf, importsTold, openDomainScene, registryGrants } from '../../test/domain-scene.ts'
 import { canonical } from './transfer-compare.ts'
 import type { ImportEntry, ImportProblem, ImportSource, Transfer } from './transfer.ts'
 
@@ -142,6 +142,10 @@ test('an export of IoT Hub becomes devices, modules, twins, configurations and k
     devices.sharedKeys(idOf('keyed'))?.primary.use((bytes) => bytes.toString('base64')),
     keys.primaryKey,
   )
+  assert.deepEqual(await importsTold(scene), [
+    ['started', 'system:hub', 9],
+    ['completed', 9, 0],
+  ])
   const again = await plan(transfer, await stage(transfer, fleet))
   assert.deepEqual(again.counts, { create: 0, update: 0, delete: 0, same: 9, refused: 0 })
 })
@@ -303,7 +307,13 @@ test('an import that is broken off is interrupted; the same lines planned again 
     (await scene.hub.transfer.list(read.devices)).map(({ status, done }) => [status, done]),
     [['interrupted', 500]],
   )
+  await scene.store.commit([{ sql: "UPDATE imports SET status = 'running'", args: [] }])
   await scene.reopen()
+  assert.deepEqual(
+    (await importsTold(scene)).map(([what]) => what),
+    ['started', 'interrupted', 'interrupted'],
+    'a hub that died amid one says so',
+  )
   const { planned } = await move(scene.hub.transfer, files)
   assert.deepEqual([planned.counts.same, planned.counts.create], [500, 700])
   assert.equal(scene.hub.devices.count, 1200)

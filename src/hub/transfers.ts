@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Clock, type Random, type Result, ok, refuse } from '#base'
+import type { FactOf } from '#journal'
 import type { Store } from '#store'
 import type { Bulk } from './bulk.ts'
 import type { BulkItem, BulkProblem } from './bulk-item.ts'
@@ -29,6 +30,7 @@ export type TransferPorts = {
   readonly twins: Twins
   readonly configurations: Configurations
   readonly bulk: Bulk
+  readonly tell: (fact: FactOf<'import-started' | 'import-ended'>) => void
 }
 
 /** Problems that one import tells of; the others are counted. */
@@ -36,7 +38,10 @@ const maxProblems = 100
 
 /** Opens {@link Transfer} on its rows. Throws the store's Faults. */
 export async function openTransfer(ports: TransferPorts): Promise<Transfer> {
-  const imports = await openImportStore(ports)
+  const { clock, tell } = ports
+  const imports = await openImportStore(ports, ({ id, done, failed }) =>
+    tell({ kind: 'import-ended', time: clock.now(), import: id, status: 'interrupted', done, failed }),
+  )
   const planPorts: PlanPorts = { ...ports, enrollment: (kind, id) => imports.enrollment(kind, id) }
   const state: State = { ports, imports, planPorts }
   let running: string | undefined
@@ -139,10 +144,12 @@ class Applying {
   }
 
   async run(counts: Counts): Promise<ImportRow['of']> {
-    const { imports } = this.#state
+    const { imports, ports } = this.#state
+    const { clock, tell } = ports
     const { id } = this.#row.of
     await this.#audit('import.begin', counts)
     await this.#put({ status: 'running' })
+    tell({ kind: 'import-started', time: clock.now(), import: id, actor: actorOf(this.#grants.to.write), ...counts })
     let isWhole = false
     try {
       const sofar: PlanSoFar = { seen: new Set(), coming: new Map() }
@@ -155,8 +162,10 @@ class Applying {
       isWhole = true
     } finally {
       const status = isWhole ? 'completed' : 'interrupted'
-      await this.#put({ status, endTime: this.#state.ports.clock.now() }, true)
-      await this.#audit(`import.${isWhole ? 'end' : 'interrupt'}`, { done: this.#row.of.done, failed: this.#row.of.failed })
+      await this.#put({ status, endTime: clock.now() }, true)
+      const { done, failed } = this.#row.of
+      tell({ kind: 'import-ended', time: clock.now(), import: id, status, done, failed })
+      await this.#audit(`import.${isWhole ? 'end' : 'interrupt'}`, { done, failed })
     }
     return this.#row.of
   }

@@ -14,6 +14,7 @@ import { secretFactShapes } from './secret-facts.ts'
 import { serviceFactShapes } from './service-facts.ts'
 import { type Shaped, flag, list, nullable, number, object, oneOf, text, texts } from './shape.ts'
 import { configurationFactShapes } from './configuration-facts.ts'
+import { transferFactShapes } from './transfer-facts.ts'
 import { twinFactShapes } from './twin-facts.ts'
 
 /** How a message was authenticated, and how it came: what every telemetry record of one connection shares. */
@@ -159,6 +160,7 @@ export const factShapes = {
   ...messageFactShapes,
   ...jobFactShapes,
   ...egressFactShapes,
+  ...transferFactShapes,
   ...serviceFactShapes,
   ...secretFactShapes,
   ...revocationFactShapes,

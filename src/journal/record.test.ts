@@ -153,6 +153,8 @@ const facts: readonly JsonFact[] = [
   { kind: 'file-upload-started', time, device: 'a', correlationId: 'c', blobName: 'a/b.txt' },
   { kind: 'file-uploaded', time, device: 'a', correlationId: 'c', blobName: 'a/b.txt', bytes: null, succeeded: false },
   { kind: 'service-messages-dropped', time, queue: 'feedback', reason: 'full', count: 64 },
+  { kind: 'import-started', time, import: 'i', actor: 'operator:o', create: 1, update: 2, delete: 3, same: 4, refused: 5 },
+  { kind: 'import-ended', time, import: 'i', status: 'completed', done: 9, failed: 1 },
   { kind: 'routes-changed', time, actor: 'operator:o', version: 2, digest: 'ab', what: 'put route hot' },
   { kind: 'endpoint-changed', time, actor: 'operator:o', action: 'change', endpoint: 'lake', type: 'file' },
   { kind: 'egress-failed', time, endpoint: 'lake', reason: 'answered 503', since: 1, tries: 3 },

@@ -69,6 +69,8 @@ const kindNumbers: Readonly<Record<FactKind, number>> = {
   'egress-lost': 84,
   'egress-dead-lettered': 85,
   'connection-settled': 86,
+  'import-started': 87,
+  'import-ended': 88,
   'service-added': 90,
   'service-removed': 91,
   'secret-changed': 130,

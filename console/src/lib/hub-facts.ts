@@ -112,6 +112,12 @@ export const hubSentences: Readonly<Record<string, (fact: Fact) => readonly stri
   ],
   'configuration-content-applied': (fact) => [`${plural(number(fact, 'twins'), 'twin')} set`, by(fact)],
   'routes-changed': (fact) => [word(fact, 'what'), `version ${word(fact, 'version')}`, by(fact)],
+  'import-started': (fact) => [`import ${word(fact, 'import')}`, by(fact)],
+  'import-ended': (fact) => [
+    `import ${word(fact, 'import')} ${word(fact, 'status')}`,
+    plural(number(fact, 'done'), 'line'),
+    fact['failed'] === undefined || fact['failed'] === 0 ? '' : `${number(fact, 'failed')} not done`,
+  ],
   'endpoint-changed': (fact) => [`${egress(fact)} ${word(fact, 'action')}d`, word(fact, 'type'), by(fact)],
   'egress-failed': (fact) => [
     `${egress(fact)} takes nothing`,

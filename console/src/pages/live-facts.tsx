@@ -53,6 +53,8 @@ const kinds = [
   'configuration-content-applied',
   'routes-changed',
   'endpoint-changed',
+  'import-started',
+  'import-ended',
   'egress-failed',
   'egress-recovered',
   'egress-lost',

@@ -1,23 +1,28 @@
 import { time } from '../api.ts'
 import { anything, flag, list, maybe, number, object, text } from '../shape.ts'
 
-/** The routes in force, with what they add to events. */
-export const routeSet = object({
-  version: number,
+const settings = {
   fallback: flag,
   routes: list(object({ name: text, source: text, condition: text, endpoint: text, isEnabled: flag })),
   enrichments: list(object({ key: text, value: text, endpoints: list(text) })),
-})
+}
+
+/** What routes say, of whichever hub. */
+export const routeSettings = object(settings)
+
+/** The routes in force, with what they add to events. */
+export const routeSet = object({ version: number, ...settings })
 /** See {@link routeSet}. */
 export type ApiRouteSet = ReturnType<typeof routeSet>
 
+const made = { name: text, kind: text, settings: anything, sources: list(text), condition: text }
+
+/** Endpoints as an export has them: what they are, whatever else it says of how they did. */
+export const exportedEndpoints = object({ endpoints: list(object(made)) })
+
 /** An endpoint and how it does. */
 export const endpoint = object({
-  name: text,
-  kind: text,
-  settings: anything,
-  sources: list(text),
-  condition: text,
+  ...made,
   createdAt: time,
   createdBy: text,
   health: text,

@@ -151,6 +151,8 @@ const kinds: Readonly<Record<Exclude<FactKind, 'telemetry'>, true>> = {
   'job-started': true,
   'job-device-ended': true,
   'job-ended': true,
+  'import-started': true,
+  'import-ended': true,
   'routes-changed': true,
   'endpoint-changed': true,
   'egress-failed': true,

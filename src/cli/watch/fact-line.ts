@@ -29,6 +29,7 @@ const colours: ReadonlyMap<string, Style> = new Map<string, Style>([
   ['c2d-dead-lettered', 'yellow'],
   ['job-device-ended', 'dim'],
   ['configurations-evaluated', 'dim'],
+  ['import-started', 'green'],
   ['egress-failed', 'red'],
   ['key-store-away', 'red'],
   ['key-store-back', 'green'],

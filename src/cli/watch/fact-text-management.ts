@@ -76,6 +76,18 @@ export const toldOfManagement: readonly (readonly [kind: string, told: Told])[] 
   ],
   ['service-added', (of) => [`${of('what')} ${of('name')}`, of('rights'), by(of('actor'))]],
   ['service-removed', (of) => [`${of('what')} ${of('name')}`, by(of('actor'))]],
+  [
+    'import-started',
+    (of) => [
+      of('import'),
+      unlessNone(of('create'), 'to create'),
+      unlessNone(of('update'), 'to change'),
+      unlessNone(of('delete'), 'to delete'),
+      unlessNone(of('refused'), 'REFUSED'),
+      by(of('actor')),
+    ],
+  ],
+  ['import-ended', (of) => [`${of('import')} ${of('status')}`, unlessNone(of('done'), 'lines'), unlessNone(of('failed'), 'not done')]],
   ['routes-changed', (of) => [of('what'), `version ${of('version')}`, by(of('actor'))]],
   ['endpoint-changed', (of) => [`${of('endpoint')} ${of('action')}d`, named('type', of('type')), by(of('actor'))]],
   ['egress-failed', (of) => [`endpoint ${of('endpoint')}`, of('reason'), `${of('tries')} tries`]],
