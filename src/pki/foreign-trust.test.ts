@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Instant, instant } from '#base'
 import { ListEntries, encodePem, encodeRevocationList, encodeTbsRevocationList, keyIdentifier, oids } from '#wire/x509'
+import { FakeClock } from '../../test/fake-clock.ts'
 import { type Party, make } from '../../test/throwaway-ca.ts'
 import { temporaryDirectory } from '../../test/throwaway-pki.ts'
 import { openForeignTrust } from './foreign-trust.ts'
+import { watchForeignLists } from './revocation/foreign-lists.ts'
 
 const now = instant(Date.UTC(2026, 0, 15))
 const root = make({ name: 'Contoso Root', ca: { pathLength: 1 } })
@@ -135,6 +137,25 @@ test('EMQX: a list that cannot be applied is an error, never passed over: anothe
   assert.equal(check(scoped({ revoked: leaf.certificate.serial })), 'pki/revoked')
   assert.equal(check(scoped({ point: 'http://ca.example/7.crl' })), 'pki/revocation-unknown')
   assert.equal(check(scoped({ deltaOf: 1 })), 'pki/list-is-delta')
+})
+
+test('a list of theirs that grows old is told at 50, 80 and 100 percent of its life, once each (mosquitto #1826)', () => {
+  const clock = new FakeClock(now)
+  const told: string[] = []
+  using lists = watchForeignLists(clock, (fact) => {
+    if (fact.kind === 'revocation-list-ageing') told.push(`${fact.whose} ${fact.issuer} ${fact.share}`)
+  })
+  lists.add([scoped({}), Buffer.from('junk')])
+  const after = (hours: number) => {
+    for (let n = 0; n < hours * 6; n++) clock.advance(600_000)
+    return told.map((one) => one.replace(/.* /, ''))
+  }
+  assert.deepEqual([after(11), lists.reasons()], [[], []])
+  assert.deepEqual(after(2), ['50'])
+  assert.deepEqual(after(7), ['50', '80'])
+  assert.deepEqual(lists.reasons(), ['the revocation list of CN=Contoso Issuer ends 2026-01-16T00:00:00.000Z'])
+  assert.deepEqual(after(6), ['50', '80', '100'])
+  assert.equal(told[0], 'theirs CN=Contoso Issuer 50')
 })
 
 test('an issuer without a list is refused where lists are required (edge.md 4)', () => {

@@ -15,7 +15,7 @@ import {
 import { type Clock, type DeviceId, type Result, ok, refuse } from '#base'
 import { type Bus, type CloseReceipt, joinReceipts } from '#bus'
 import type { DeviceChange, Hub } from '#hub'
-import { type Campaigns, type Pki, openForeignTrust } from '#pki'
+import { type Campaigns, type ForeignLists, type Pki, openForeignTrust } from '#pki'
 import type { AuthenticationConfig } from './authentication-config.ts'
 import type { ServerConfig } from './config.io.ts'
 import { systemDevice } from './system-devices.ts'
@@ -32,6 +32,7 @@ export function openDeviceAuthentication(
   config: AuthenticationConfig,
   registry: AuthenticationPorts,
   clock: Clock,
+  lists: Pick<ForeignLists, 'add'>,
 ): Result<Authentication> {
   const texts: { readonly name: string; readonly text: string; readonly exposed: boolean }[] = []
   for (const path of config.documents) {
@@ -58,6 +59,7 @@ export function openDeviceAuthentication(
       openTrust(bundle) {
         const trust = openForeignTrust(bundle.certificates, bundle.revocationLists)
         if (!trust.ok) return trust
+        lists.add(bundle.revocationLists)
         return ok((presented, now) => {
           const chain = trust.value.verify(presented, now)
           const stands = chain.ok ? registry.judgeProof?.(chain.value.proof) : undefined

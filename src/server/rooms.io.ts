@@ -20,7 +20,7 @@ import { type Gateway, type ProbeTls, openGateway } from '#gateway'
 import { isProbePort } from '#guard'
 import { type Hub, fileDefaults, hubMigrations, jobDefaults, openHub } from '#hub'
 import { type Journal, encodeFact, openJournal, systemDisk } from '#journal'
-import { type Campaigns, type KeyStore, type Pki, openPki, pkiMigrations } from '#pki'
+import { type Campaigns, type KeyStore, type Pki, openPki, pkiMigrations, watchForeignLists } from '#pki'
 import { type Provisioning, provisioningMigrations, tpmSealer } from '#provisioning'
 import { type Store, openStore } from '#store'
 import { type Vault, type VaultCare, keyDisk, openVault, secretMigrations } from '#vault'
@@ -208,7 +208,8 @@ export async function openRooms(
   const egress = scope.use(await openRouting(config, { store, journal, audit, hub, clock, random, log, secrets }, signal))
   const back = scope.use(insist(await openServiceDoor(config, { store, audit, vault, journal, clock, random })))
   const registry = registryPorts(config, pki, hub, campaigns, (name) => back.directory.signing(name))
-  const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registry, clock)))
+  const lists = scope.use(watchForeignLists(clock, (fact) => void journal.append(encodeFact(fact))))
+  const authentication = scope.use(insist(openDeviceAuthentication(config.authentication, registry, clock, lists)))
   const proof = watchPolicySessions(authentication, back.directory, bus, (what, error) => log.error(what, { error }))
   let door: Gateway | undefined
   const policies = await openPolicies(

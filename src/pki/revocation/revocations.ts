@@ -15,7 +15,7 @@ export type RevocationFact =
       readonly kind: 'revocation-list-ageing'
       readonly time: Instant
       readonly issuer: string
-      readonly whose: 'ours'
+      readonly whose: 'ours' | 'theirs'
       readonly share: number
       readonly nextUpdate: number
     }
@@ -38,7 +38,7 @@ export type RevocationsPorts = {
 }
 
 /** The shares of a list's life at which somebody is told that no newer one has come. */
-const alarmShares = [50, 80, 100] as const
+export const alarmShares = [50, 80, 100] as const
 
 /** Lists, answers and staples of our authorities. Guards the responders' keys and what was told about lists that grow old. */
 export class Revocations {
