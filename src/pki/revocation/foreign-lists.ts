@@ -1,4 +1,4 @@
-import { type Clock, type Instant, instant, isoTime } from '#base'
+import { type Clock, type Instant, instant } from '#base'
 import { parseRevocationList } from '#wire/x509'
 import { type RevocationFact, alarmShares, renewalMs } from './revocations.ts'
 
@@ -8,8 +8,6 @@ type Watched = { readonly issuer: string; readonly thisUpdate: Instant; readonly
 export interface ForeignLists extends Disposable {
   /** Watches lists (DER). One that cannot be read, or does not say when the next is due, is for whoever uses it to refuse. */
   add(lists: readonly Buffer[]): void
-  /** Why they are not well; empty: they are. */
-  reasons(): readonly string[]
 }
 
 /** Opens {@link ForeignLists}: they are looked at when they come and every ten minutes. Each is told at 50, 80 and 100 percent of its life, once. */
@@ -35,11 +33,6 @@ export function watchForeignLists(clock: Clock, tell: (fact: RevocationFact) => 
       }
       look()
     },
-    reasons: () =>
-      lists
-        .filter(({ told }) => told >= 80)
-        .slice(0, 5)
-        .map(({ issuer, nextUpdate }) => `the revocation list of ${issuer} ends ${isoTime(nextUpdate)}`),
     [Symbol.dispose]: stop,
   }
 }
