@@ -20,6 +20,10 @@ export const fetchRoutes = (): Promise<RouteSet> => take(client.GET('/api/v1/rou
 export const addRoute = (body: RouteInput, version: number): Promise<RouteSet> =>
   take(client.POST('/api/v1/routes', { body, headers: at(version) }))
 
+/** Changes a route, if the routes are still at that version. */
+export const changeRoute = ({ name, ...body }: RouteInput, version: number): Promise<RouteSet> =>
+  take(client.PATCH('/api/v1/routes/{name}', { params: { path: { name } }, body, headers: at(version) }))
+
 /** Switches a route on or off, if the routes are still at that version. */
 export const switchRoute = (name: string, isEnabled: boolean, version: number): Promise<RouteSet> =>
   take(client.PATCH('/api/v1/routes/{name}', { params: { path: { name } }, body: { isEnabled }, headers: at(version) }))

@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { queryClient } from '../api/query-client.ts'
-import { addRoute, removeRoute, switchFallback, switchRoute } from '../api/routes.ts'
+import { addRoute, changeRoute, removeRoute, switchFallback, switchRoute } from '../api/routes.ts'
 import type { EventEndpoint, EventRoute, EventSource, RouteSet } from '../api/types.ts'
 import { builtInEndpoint, eventSources, sourceText } from '../lib/routes.ts'
 import { announce } from '../ui/announce.tsx'
@@ -22,18 +22,30 @@ export function SourceOptions() {
   ))
 }
 
-function AddForm({ set, endpoints }: { readonly set: RouteSet; readonly endpoints: readonly EventEndpoint[] }) {
-  const [name, setName] = useState('')
-  const [source, setSource] = useState<EventSource>('DeviceMessages')
-  const [condition, setCondition] = useState('')
-  const [endpoint, setEndpoint] = useState(builtInEndpoint)
+type FormProps = {
+  readonly set: RouteSet
+  readonly endpoints: readonly EventEndpoint[]
+  /** The route that is changed; null: another one is added. */
+  readonly edited: EventRoute | null
+  readonly close: () => void
+}
+
+function RouteForm({ set, endpoints, edited, close }: FormProps) {
+  const [name, setName] = useState(edited?.name ?? '')
+  const [source, setSource] = useState<EventSource>(edited?.source ?? 'DeviceMessages')
+  const [condition, setCondition] = useState(edited?.condition ?? '')
+  const [endpoint, setEndpoint] = useState(edited?.endpoint ?? builtInEndpoint)
   const add = useMutation({
-    mutationFn: () => addRoute({ name: name.trim(), source, endpoint, condition: condition.trim() }, set.version),
+    mutationFn: () => {
+      const route = { name: name.trim(), source, endpoint, condition: condition.trim() }
+      return edited === null ? addRoute(route, set.version) : changeRoute(route, set.version)
+    },
     onSuccess: (now) => {
       queryClient.setQueryData(['routes'], now)
       announce(`The route ${name} holds from now on.`)
       setName('')
       setCondition('')
+      close()
     },
   })
   return (
@@ -50,6 +62,7 @@ function AddForm({ set, endpoints }: { readonly set: RouteSet; readonly endpoint
           <input
             value={name}
             required
+            readOnly={edited !== null}
             maxLength={64}
             spellCheck={false}
             autoComplete="off"
@@ -83,17 +96,23 @@ function AddForm({ set, endpoints }: { readonly set: RouteSet; readonly endpoint
           />
         </label>
         <button type="submit" className="button" disabled={add.isPending}>
-          {add.isPending ? 'Adding…' : 'Add route'}
+          {edited === null ? (add.isPending ? 'Adding…' : 'Add route') : add.isPending ? 'Changing…' : 'Change route'}
         </button>
+        {edited === null ? null : (
+          <button type="button" className="button" onClick={close}>
+            Leave it
+          </button>
+        )}
       </div>
       {add.error === null ? null : <ProblemNote error={add.error} />}
     </form>
   )
 }
 
-/** The routes in force, switched and removed here, and one more. */
+/** The routes in force, changed, switched and removed here, and one more. */
 export function RoutesPanel({ set, endpoints }: { readonly set: RouteSet; readonly endpoints: readonly EventEndpoint[] }) {
   const [question, setQuestion] = useState<Question | null>(null)
+  const [edited, setEdited] = useState<EventRoute | null>(null)
   const toggle = useMutation({
     mutationFn: ({ name, isEnabled }: EventRoute) => switchRoute(name, !isEnabled, set.version),
     onSuccess: (now) => queryClient.setQueryData(['routes'], now),
@@ -169,6 +188,14 @@ export function RoutesPanel({ set, endpoints }: { readonly set: RouteSet; readon
                       <button
                         type="button"
                         className="button button-small"
+                        aria-label={`Change ${one.name}`}
+                        onClick={() => setEdited(one)}
+                      >
+                        Change
+                      </button>
+                      <button
+                        type="button"
+                        className="button button-small"
                         aria-label={`Switch ${one.isEnabled ? 'off' : 'on'} ${one.name}`}
                         disabled={toggle.isPending}
                         onClick={() => toggle.mutate(one)}
@@ -194,7 +221,7 @@ export function RoutesPanel({ set, endpoints }: { readonly set: RouteSet; readon
       {set.enrichments.length === 0 ? null : (
         <Facts pairs={set.enrichments.map(({ key, value, endpoints: to }) => [`adds ${key}`, `${value}, for ${to.join(', ')}`] as const)} />
       )}
-      <AddForm set={set} endpoints={endpoints} />
+      <RouteForm key={edited?.name ?? ''} set={set} endpoints={endpoints} edited={edited} close={() => setEdited(null)} />
       <Confirm question={question} close={() => setQuestion(null)} />
     </Panel>
   )
