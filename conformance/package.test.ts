@@ -74,9 +74,9 @@ describe('the package that npm pack makes', () => {
   )
 
   test('two installs share no secret, and the package holds none (CVE-2023-26462)', { timeout: 120_000 }, async () => {
-    const found = spawnSync('grep', ['-rlE', '^-----BEGIN [A-Z ]*PRIVATE KEY', join(home, 'node_modules', 'thingwall')], {
-      encoding: 'utf8',
-    })
+    // What Node keeps of compiled code was not in the package, and holds our source's own words for such a line.
+    const what = ['-rlE', '--exclude-dir=.cache', '^-----BEGIN [A-Z ]*PRIVATE KEY', join(home, 'node_modules', 'thingwall')]
+    const found = spawnSync('grep', what, { encoding: 'utf8' })
     assert.deepEqual({ status: found.status, files: found.stdout }, { status: 1, files: '' })
     await using one = await startInstalled('one')
     await using two = await startInstalled('two')
